@@ -1,0 +1,56 @@
+"""Everything that travels between services: typed, versioned, with its subject.
+
+Events only ever gain optional fields; readers ignore what they do not know. `decode` is the one way in and `encode`
+the one way out, so that a subject and its payload can never disagree silently.
+"""
+
+from shared.events.action import Action, ActionKind, Outcome, OutcomeKind
+from shared.events.case import CaseEvent, QueueNotice, QueueNoticeKind
+from shared.events.codec import MAX_EVENT_BYTES, Event, decode, encode
+from shared.events.comment import (
+    Attachment,
+    AuthorKind,
+    CommentCreated,
+    CommentDeleted,
+    CommentEdited,
+    CommentEvent,
+    CommentRestored,
+)
+from shared.events.dead import DeadLetter
+from shared.events.label import Label, LabelKind
+from shared.events.subject import PLATFORMS, Platform, page_token, subject_of, token, untoken
+from shared.events.tagged import Flags, Tag, Tagged, TopicScore
+
+__all__ = [
+    "MAX_EVENT_BYTES",
+    "PLATFORMS",
+    "Action",
+    "ActionKind",
+    "Attachment",
+    "AuthorKind",
+    "CaseEvent",
+    "CommentCreated",
+    "CommentDeleted",
+    "CommentEdited",
+    "CommentEvent",
+    "CommentRestored",
+    "DeadLetter",
+    "Event",
+    "Flags",
+    "Label",
+    "LabelKind",
+    "Outcome",
+    "OutcomeKind",
+    "Platform",
+    "QueueNotice",
+    "QueueNoticeKind",
+    "Tag",
+    "Tagged",
+    "TopicScore",
+    "decode",
+    "encode",
+    "page_token",
+    "subject_of",
+    "token",
+    "untoken",
+]
