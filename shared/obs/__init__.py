@@ -1,0 +1,1 @@
+"""What a running service tells about itself: log lines and metrics."""

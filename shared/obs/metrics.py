@@ -1,0 +1,165 @@
+"""Every metric, declared once. A label has few values: never a page, a case, an institution or a person.
+
+`docs/metrics.md` is generated from this module (`python -m shared.obs > docs/metrics.md`) and tested against it.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import GCCollector, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from shared.obs.definition import Catalogue
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds of one request, publish, transaction or batch."""
+_AGE = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 3600.0)
+"""Seconds of a comment's way; finest around the promise of 150 ms."""
+_SIZES = (1, 2, 5, 10, 25, 50, 100, 150, 200, 256, 512, 1000)
+
+catalogue = Catalogue()
+_histogram, _counter, _gauge = catalogue.histogram, catalogue.counter, catalogue.gauge
+
+# HTTP ------------------------------------------------------------------------------------------------------------
+
+HTTP_REQUESTS = _counter(
+    "otklik_http_requests_total",
+    ["handler", "method", "status"],
+    "Requests answered, by the handler's path template and the status.",
+    "Many 5xx: look for `request failed` in the log. Many 401: a client uses a revoked or expired key.",
+)
+HTTP_SECONDS = _histogram(
+    "otklik_http_request_seconds",
+    ["handler", "method"],
+    "Seconds from a request's arrival to the start of its answer.",
+    "Compare with otklik_db_seconds and otklik_bus_publish_seconds: a slow disk shows in both.",
+    buckets=_FAST,
+)
+
+# Broker ----------------------------------------------------------------------------------------------------------
+
+BROKER_CONNECTED = _gauge(
+    "otklik_broker_connected",
+    [],
+    "1 while the connection to the broker stands.",
+    "0: is nats-server up, and is OTKLIK_NATS_URL right? Reconnecting never ends, no restart is needed.",
+)
+PUBLISH_EVENTS = _histogram(
+    "otklik_bus_publish_events",
+    [],
+    "Events in one publish call.",
+    "Small batches under load mean that each event waits for an fsync of its own.",
+    buckets=_SIZES,
+)
+PUBLISH_SECONDS = _histogram(
+    "otklik_bus_publish_seconds",
+    [],
+    "Seconds until every event of one publish call was acknowledged as durable.",
+    "The broker's disk: measure its fsync rate.",
+    buckets=_FAST,
+)
+PUBLISH_FAILURES = _counter(
+    "otklik_bus_publish_failures_total",
+    [],
+    "Publish calls that ended without all acknowledgements.",
+    "Is the broker up, is its disk full, is a stream at its limit (`nats stream report`)?",
+)
+
+# Consumers -------------------------------------------------------------------------------------------------------
+
+CONSUMER_EVENTS = _histogram(
+    "otklik_consumer_batch_events", ["consumer"], "Events handed to a consumer's handler at once.", buckets=_SIZES
+)
+CONSUMER_SECONDS = _histogram(
+    "otklik_consumer_handle_seconds",
+    ["consumer"],
+    "Seconds a handler took for one batch, its commit included.",
+    "Near the consumer's ack wait events come again: look at otklik_db_seconds.",
+    buckets=_FAST,
+)
+CONSUMER_AGE = _histogram(
+    "otklik_consumer_age_seconds",
+    ["consumer"],
+    "Seconds from a comment's arrival at ingest to the end of this consumer's work on it.",
+    "Rising with otklik_consumer_pending: the service is slower than what comes in.",
+    buckets=_AGE,
+)
+CONSUMER_PENDING = _gauge(
+    "otklik_consumer_pending",
+    ["consumer"],
+    "Events stored and not yet handled.",
+    "Rising for minutes: is the consumer running (otklik_consumer_state), is its database slow?",
+)
+CONSUMER_REDELIVERIES = _counter(
+    "otklik_consumer_redeliveries_total",
+    ["consumer"],
+    "Deliveries of an event beyond its first.",
+    "A few after a restart are normal. A steady stream: look for `batch failed` in the log.",
+)
+DEAD_LETTERS = _counter(
+    "otklik_dead_letters_total",
+    ["service", "reason"],
+    "Events put aside because no retry could help.",
+    "`python -m shared.bus dead list`, then mend the cause and replay, or drop.",
+)
+CONSUMER_STATE = catalogue.state(
+    "otklik_consumer_state",
+    ["consumer"],
+    "running; paused (too many dead letters, one probe a minute); stopped.",
+    "paused: the dead letters' details tell what is wrong; nothing is lost meanwhile.",
+    states=["running", "paused", "stopped"],
+)
+CONSUMER_LOOP_AGE = _gauge(
+    "otklik_consumer_loop_age_seconds",
+    ["consumer"],
+    "Seconds since the consumer's loop last turned.",
+    "Above 60 the consumer hangs: /healthz fails and the process should be restarted.",
+)
+
+# Databases -------------------------------------------------------------------------------------------------------
+
+DB_SECONDS = _histogram(
+    "otklik_db_seconds",
+    ["kind"],
+    "Seconds of one transaction (kind: read, write), waiting for a thread included.",
+    "Slow writes: the disk's fsync. Slow reads: the database's own list of slow statements.",
+    buckets=_FAST,
+)
+OUTBOX_BACKLOG = _gauge(
+    "otklik_outbox_backlog",
+    [],
+    "Events committed in the database and not yet published.",
+    "Rising: the broker is away or full; they are published once it is back.",
+)
+
+# The work itself -------------------------------------------------------------------------------------------------
+
+INGEST_COMMENTS = _counter(
+    "otklik_ingest_comments_total",
+    ["platform", "result"],
+    "Comment events taken in (result: accepted, duplicate, rejected).",
+    "Many rejected: the answer names what is wrong with each; tell the source's operator.",
+)
+TAGGED = _counter(
+    "otklik_tagged_total",
+    ["tag"],
+    "Comments judged, by tag.",
+    "A sudden shift of shares: a wave of spam, a broken page, or a model that no longer fits.",
+)
+CASES = _counter(
+    "otklik_cases_total",
+    ["event"],
+    "Events in the lives of cases (routed, accepted, answered, returned, …).",
+    "Many returned: wrong competences; look at what the institutions give as responsible.",
+)
+TASKS = _counter("otklik_tasks_total", ["decision"], "Moderation tasks, by what was decided.")
+
+ProcessCollector(registry=catalogue.registry)
+PlatformCollector(registry=catalogue.registry)
+GCCollector(registry=catalogue.registry)
+
+
+def exposition() -> bytes:
+    """All metrics in Prometheus' text format, of type CONTENT_TYPE."""
+    return generate_latest(catalogue.registry)
