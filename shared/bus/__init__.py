@@ -1,0 +1,34 @@
+"""The broker: connection, declared streams, publishing, batch consumption, dead letters. Nothing else imports nats."""
+
+from shared.bus.bucket import Bucket
+from shared.bus.connection import Bus
+from shared.bus.consumer import Consumer, Delivered, Handler
+from shared.bus.janitor import Janitor
+from shared.bus.publisher import Outgoing, Published
+from shared.bus.topology import (
+    CLASSIFIER_COMMENTS,
+    CONSUMERS,
+    ROUTING_LIFE,
+    ROUTING_OUTCOMES,
+    ROUTING_TAGGED,
+    STREAMS,
+    ConsumerSpec,
+)
+
+__all__ = [
+    "CLASSIFIER_COMMENTS",
+    "CONSUMERS",
+    "ROUTING_LIFE",
+    "ROUTING_OUTCOMES",
+    "ROUTING_TAGGED",
+    "STREAMS",
+    "Bucket",
+    "Bus",
+    "Consumer",
+    "ConsumerSpec",
+    "Delivered",
+    "Handler",
+    "Janitor",
+    "Outgoing",
+    "Published",
+]

@@ -1,0 +1,118 @@
+"""A key-value bucket, with the means to follow its changes without missing one."""
+
+from __future__ import annotations
+
+import contextlib
+
+import nats.errors
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import KeyNotFoundError, NotFoundError
+
+from shared.errors import Unavailable
+
+READ_TIMEOUT = 5.0
+_READ_AT_ONCE = 500
+_OPERATION = "KV-Operation"
+
+
+class Bucket:
+    """Keys are plain tokens (`shared.events.token` makes one of any id); values are bytes.
+
+    Every call raises Unavailable when the broker does not answer in time.
+    """
+
+    def __init__(self, jetstream: JetStreamContext, name: str) -> None:
+        self._jetstream = jetstream
+        self._stream = f"KV_{name}"
+        self._name = name
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None where there is none."""
+        try:
+            entry = await (await self._jetstream.key_value(self._name)).get(key)
+        except (KeyNotFoundError, NotFoundError):
+            return None
+        except (nats.errors.Error, TimeoutError) as error:
+            raise _unavailable(self._name, error) from error
+        return entry.value or b""
+
+    async def put(self, key: str, value: bytes) -> int:
+        """Stores the value; returns the bucket's sequence of this change."""
+        try:
+            return int(await (await self._jetstream.key_value(self._name)).put(key, value))
+        except (nats.errors.Error, TimeoutError) as error:
+            raise _unavailable(self._name, error) from error
+
+    async def delete(self, key: str) -> None:
+        """Removes the key; followers see the removal as a change."""
+        try:
+            await (await self._jetstream.key_value(self._name)).delete(key)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise _unavailable(self._name, error) from error
+
+    async def keys(self) -> list[str]:
+        """All keys that have a value, sorted."""
+        return sorted(await self.entries())
+
+    async def entries(self) -> dict[str, bytes]:
+        """Every key with its value."""
+        changes, _ = await self.changes(after=0)
+        present: dict[str, bytes] = {}
+        for key, value in changes:
+            if value is None:
+                present.pop(key, None)
+            else:
+                present[key] = value
+        return present
+
+    async def last_sequence(self) -> int:
+        """Sequence of the bucket's newest change, asked of the broker now: it rises with every put and delete."""
+        try:
+            return int((await self._jetstream.stream_info(self._stream)).state.last_seq)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise _unavailable(self._name, error) from error
+
+    async def changes(self, after: int) -> tuple[list[tuple[str, bytes | None]], int]:
+        """The changes since sequence `after`, oldest first (None: removed), and the sequence they reach up to."""
+        try:
+            return await self._read(after)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise _unavailable(self._name, error) from error
+
+    async def _read(self, after: int) -> tuple[list[tuple[str, bytes | None]], int]:
+        state = (await self._jetstream.stream_info(self._stream)).state
+        if state.last_seq <= after:
+            return [], after
+        prefix = f"$KV.{self._name}."
+        subscription = await self._jetstream.pull_subscribe(
+            f"{prefix}>",
+            stream=self._stream,
+            config=ConsumerConfig(
+                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                opt_start_seq=after + 1,
+                ack_policy=AckPolicy.NONE,
+                mem_storage=True,
+                inactive_threshold=30.0,
+            ),
+        )
+        changes: list[tuple[str, bytes | None]] = []
+        reached = after
+        try:
+            pending = int((await subscription.consumer_info()).num_pending or 0)
+            while pending > 0:
+                for message in await subscription.fetch(min(pending, _READ_AT_ONCE), timeout=READ_TIMEOUT):
+                    removed = bool(message.headers) and (message.headers or {}).get(_OPERATION) in ("DEL", "PURGE")
+                    changes.append((message.subject.removeprefix(prefix), None if removed else message.data))
+                    reached = message.metadata.sequence.stream
+                    pending -= 1
+        finally:
+            with contextlib.suppress(nats.errors.Error, TimeoutError):
+                name = (await subscription.consumer_info()).name
+                await subscription.unsubscribe()
+                await self._jetstream.delete_consumer(self._stream, name)
+        return changes, max(reached, int(state.last_seq))
+
+
+def _unavailable(name: str, error: BaseException) -> Unavailable:
+    return Unavailable(f"the bucket {name} did not answer: {type(error).__name__}")

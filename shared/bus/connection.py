@@ -1,0 +1,167 @@
+"""One connection to the broker: it reconnects for ever, says how it stands, and publishes what must not be lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import nats
+import nats.errors
+import structlog
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+from shared.bus.bucket import Bucket
+from shared.bus.declaration import declare
+from shared.bus.publisher import Outgoing, Published, Publisher
+from shared.errors import Unavailable
+from shared.obs import metrics
+
+CONNECT_TIMEOUT = 2.0
+RETRY_PAUSE = 0.5
+"""Seconds between attempts to connect or to declare."""
+API_TIMEOUT = 5.0
+"""Seconds for one question to JetStream."""
+DRAIN_TIMEOUT = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Bus:
+    """The broker as the services see it. Make one with `connect`, end it with `drain`."""
+
+    def __init__(self, url: str, *, name: str, replicas: int = 1) -> None:
+        self._url = url
+        self._name = name
+        self._replicas = replicas
+        self._client = Client()
+        self._connecting: asyncio.Task[None] | None = None
+        self._publisher = Publisher(self._client)
+        self._declared = False
+        self._closing = False
+
+    @classmethod
+    async def connect(cls, url: str, *, name: str, replicas: int = 1) -> Bus:
+        """Returns at once; the connection is made, and made again whenever it breaks, in the background.
+
+        `replicas` is how many copies of each stream a cluster keeps. Raises nothing for an absent broker.
+        """
+        bus = cls(url, name=name, replicas=replicas)
+        bus._connecting = asyncio.create_task(bus._connect(), name="bus-connect")
+        # A broker that is there answers within milliseconds: give it that chance, so that the common start is simple.
+        await asyncio.wait({bus._connecting}, timeout=CONNECT_TIMEOUT)
+        return bus
+
+    async def _connect(self) -> None:
+        while not self._closing:
+            try:
+                await self._client.connect(
+                    self._url,
+                    name=self._name,
+                    connect_timeout=int(CONNECT_TIMEOUT),
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=RETRY_PAUSE,
+                    allow_reconnect=True,
+                    ping_interval=5,
+                    max_outstanding_pings=2,
+                    pending_size=32 * 1024 * 1024,
+                    error_cb=self._on_error,
+                    disconnected_cb=self._on_disconnected,
+                    reconnected_cb=self._on_reconnected,
+                )
+            except (OSError, nats.errors.Error, TimeoutError) as error:
+                log.debug("broker away", error=type(error).__name__)
+                await asyncio.sleep(RETRY_PAUSE)
+            else:
+                log.info("broker connected")
+                metrics.BROKER_CONNECTED.set(1)
+                return
+
+    async def _on_error(self, error: Exception) -> None:
+        log.warning("broker connection error", error=type(error).__name__)
+
+    async def _on_disconnected(self) -> None:
+        metrics.BROKER_CONNECTED.set(0)
+        if not self._closing:
+            log.warning("broker connection lost")
+
+    async def _on_reconnected(self) -> None:
+        metrics.BROKER_CONNECTED.set(1)
+        log.info("broker connection restored")
+
+    @property
+    def connected(self) -> bool:
+        """True while the broker answers on this connection."""
+        return bool(self._client.is_connected)
+
+    @property
+    def ready(self) -> bool:
+        """True while connected and once the table of streams has been declared."""
+        return self.connected and self._declared
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """JetStream on this connection, for the parts of `shared.bus` alone."""
+        return self._client.jetstream(timeout=API_TIMEOUT)
+
+    async def ensure(self) -> None:
+        """Makes the broker hold what `topology` says; waits for as long as the broker is away.
+
+        Raises Fatal when a stream there differs in what cannot be changed.
+        """
+        while True:
+            if self.connected:
+                try:
+                    await declare(self.jetstream, replicas=self._replicas)
+                except (nats.errors.Error, TimeoutError) as error:
+                    log.warning("streams not declared yet", error=str(error) or type(error).__name__)
+                else:
+                    self._declared = True
+                    return
+            await asyncio.sleep(RETRY_PAUSE)
+
+    async def publish(self, events: Sequence[Outgoing], *, timeout: float = 5.0) -> list[Published]:
+        """Returns when every event is durably stored, with each one's sequence, in the order given.
+
+        Raises Unavailable when the broker is away, full or slow (`timeout` seconds for each batch of at most 200);
+        what was stored by then is unknown, and publishing all of it again is safe because of the message ids.
+        """
+        if not self.connected:
+            raise Unavailable("the message broker is away")
+        started = time.monotonic()
+        try:
+            published = await self._publisher.publish(events, timeout=timeout)
+        except Unavailable:
+            metrics.PUBLISH_FAILURES.inc()
+            raise
+        metrics.PUBLISH_EVENTS.observe(len(events))
+        metrics.PUBLISH_SECONDS.observe(time.monotonic() - started)
+        return published
+
+    async def bucket(self, name: str) -> Bucket:
+        """The key-value bucket `name`, declared by `ensure`; raises Unavailable while the broker is away."""
+        if not self.connected:
+            raise Unavailable("the message broker is away")
+        return Bucket(self.jetstream, name)
+
+    async def drain(self) -> None:
+        """Sends what is still to send and closes; bounded by `DRAIN_TIMEOUT`."""
+        self._closing = True
+        if self._connecting is not None and not self._connecting.done():
+            self._connecting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._connecting
+        if self._client.is_connected:
+            with contextlib.suppress(nats.errors.Error, TimeoutError):
+                await self._client.flush(timeout=int(DRAIN_TIMEOUT))
+        with contextlib.suppress(nats.errors.Error, TimeoutError):
+            await asyncio.wait_for(self._client.close(), DRAIN_TIMEOUT)
+
+    async def __aenter__(self) -> Bus:
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self.drain()

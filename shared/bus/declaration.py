@@ -1,0 +1,139 @@
+"""Makes the broker's streams, consumers and buckets equal to the table, and says so when it cannot."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    KeyValueConfig,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import APIError, NotFoundError
+
+from shared.bus.topology import BUCKETS, CONSUMERS, DEDUPLICATION_WINDOW, STREAMS, BucketSpec, ConsumerSpec, StreamSpec
+from shared.errors import Fatal
+
+log = structlog.get_logger(__name__)
+
+
+def stream_config(spec: StreamSpec, *, replicas: int) -> StreamConfig:
+    """The broker's words for `spec`. No `max_age`: it would delete what a paused consumer has not read."""
+    return StreamConfig(
+        name=spec.name,
+        subjects=list(spec.subjects),
+        retention=RetentionPolicy.WORK_QUEUE if spec.retention == "workqueue" else RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.NEW,
+        storage=StorageType.FILE,
+        num_replicas=replicas,
+        max_msg_size=spec.max_message_bytes,
+        max_bytes=spec.max_bytes,
+        duplicate_window=DEDUPLICATION_WINDOW.total_seconds(),
+        allow_atomic=True,
+        allow_direct=True,
+    )
+
+
+def consumer_config(spec: ConsumerSpec) -> ConsumerConfig:
+    """The broker's words for `spec`. `max_deliver` -1: at a finite one the server drops the message silently."""
+    return ConsumerConfig(
+        name=spec.durable,
+        durable_name=spec.durable,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=spec.ack_wait,
+        max_deliver=-1,
+        max_ack_pending=spec.max_ack_pending,
+        max_waiting=512,
+        filter_subjects=list(spec.filters),
+    )
+
+
+async def declare(jetstream: JetStreamContext, *, replicas: int) -> None:
+    """Creates what is missing, updates what differs; raises Fatal for a difference that the broker will not change."""
+    for stream in STREAMS:
+        await _declare_stream(jetstream, stream_config(stream, replicas=replicas))
+    for consumer in CONSUMERS:
+        await _declare_consumer(jetstream, consumer.stream, consumer_config(consumer))
+    for bucket in BUCKETS:
+        await _declare_bucket(jetstream, bucket, replicas=replicas)
+
+
+async def _declare_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> None:
+    name = wanted.name or ""
+    try:
+        found = (await jetstream.stream_info(name)).config
+    except NotFoundError:
+        await jetstream.add_stream(wanted)
+        log.info("stream created", stream=name)
+        return
+    changed = _differences(wanted, found)
+    if not changed:
+        return
+    try:
+        updated = await jetstream.update_stream(found.evolve(**{field: getattr(wanted, field) for field in changed}))
+    except APIError as error:
+        raise Fatal(
+            f"stream {name} differs in {', '.join(changed)} and cannot be changed: {error.description}"
+        ) from error
+    left = _differences(wanted, updated.config)
+    if left:
+        raise Fatal(f"stream {name} still differs in {', '.join(left)} after the update")
+    log.info("stream updated", stream=name, changed=changed)
+
+
+async def _declare_consumer(jetstream: JetStreamContext, stream: str, wanted: ConsumerConfig) -> None:
+    name = wanted.durable_name or ""
+    try:
+        found = (await jetstream.consumer_info(stream, name)).config
+    except NotFoundError:
+        found = None
+    if found is not None and not _differences(wanted, found):
+        return
+    try:
+        # Adding a durable that exists updates it; what cannot be updated is refused, never ignored.
+        made = await jetstream.add_consumer(stream, wanted)
+    except APIError as error:
+        raise Fatal(f"consumer {name} on {stream} cannot be made as declared: {error.description}") from error
+    left = _differences(wanted, made.config) if made.config else []
+    if left:
+        raise Fatal(f"consumer {name} on {stream} still differs in {', '.join(left)}")
+    log.info("consumer declared", stream=stream, consumer=name)
+
+
+async def _declare_bucket(jetstream: JetStreamContext, spec: BucketSpec, *, replicas: int) -> None:
+    wanted = KeyValueConfig(
+        bucket=spec.name,
+        history=1,
+        ttl=(spec.ttl or timedelta()).total_seconds() or None,
+        storage=StorageType.FILE,
+        replicas=replicas,
+    )
+    try:
+        found = (await jetstream.stream_info(f"KV_{spec.name}")).config
+    except NotFoundError:
+        await jetstream.create_key_value(wanted)
+        log.info("bucket created", bucket=spec.name)
+        return
+    if found.num_replicas != replicas:
+        await jetstream.update_stream(found.evolve(num_replicas=replicas))
+        log.info("bucket updated", bucket=spec.name, replicas=replicas)
+
+
+def _differences(wanted: Any, found: Any) -> list[str]:
+    """Names of the fields that `wanted` sets and `found` has otherwise."""
+    names = []
+    for field, value in vars(wanted).items():
+        if value is None or field == "name":
+            continue
+        if getattr(found, field, None) != value:
+            names.append(field)
+    return names

@@ -1,0 +1,80 @@
+"""The table of streams, consumers and buckets: what stands here is what the broker is made to hold at every start."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+import msgspec
+
+MAX_MESSAGE_BYTES = 512 * 1024
+"""Of a stream's message with its headers; an encoded event is at most `shared.events.MAX_EVENT_BYTES`."""
+
+MAX_DEAD_BYTES = 1024 * 1024
+"""A dead letter carries the whole message in base64; well below the server's `max_payload`, which cuts connections."""
+
+DEDUPLICATION_WINDOW = timedelta(minutes=2)
+"""How long the broker remembers a Nats-Msg-Id. Whoever repeats later is recognised by the reader's database."""
+
+
+class StreamSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream. `kept` None means: until somebody resolves it (or, in a work queue, until it is done)."""
+
+    name: str
+    subjects: tuple[str, ...]
+    kept: timedelta | None
+    retention: Literal["limits", "workqueue"] = "limits"
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    max_bytes: int = -1
+    """-1: bounded by the server's own storage limit alone."""
+
+
+class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One durable pull consumer, of explicit acknowledgement, redelivered for ever."""
+
+    stream: str
+    durable: str
+    filters: tuple[str, ...]
+    ack_wait: float = 30.0
+    """Seconds until an unacknowledged message comes again; what is in flight is kept alive at a third of it."""
+    max_ack_pending: int = 4_096
+    """Messages in flight over all replicas."""
+
+
+class BucketSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One key-value bucket; the last value of each key is kept."""
+
+    name: str
+    ttl: timedelta | None = None
+
+
+COMMENTS = StreamSpec(name="COMMENTS", subjects=("comments.*.*.*",), kept=timedelta(days=7))
+TAGGED = StreamSpec(name="TAGGED", subjects=("tagged.*.*.*",), kept=timedelta(days=7))
+QUEUES = StreamSpec(name="QUEUES", subjects=("queues.*",), kept=timedelta(days=30))
+CASES = StreamSpec(name="CASES", subjects=("cases.*.*",), kept=timedelta(days=90))
+ACTIONS = StreamSpec(name="ACTIONS", subjects=("actions.*.*.*",), kept=None, retention="workqueue")
+OUTCOMES = StreamSpec(name="OUTCOMES", subjects=("outcomes.*.*.*",), kept=timedelta(days=30))
+LABELS = StreamSpec(name="LABELS", subjects=("labels.*",), kept=None)
+DEAD = StreamSpec(name="DEAD", subjects=("dead.*.*",), kept=None, max_message_bytes=MAX_DEAD_BYTES)
+
+STREAMS: tuple[StreamSpec, ...] = (COMMENTS, TAGGED, QUEUES, CASES, ACTIONS, OUTCOMES, LABELS, DEAD)
+
+CLASSIFIER_COMMENTS = ConsumerSpec(
+    stream="COMMENTS", durable="classifier", filters=("comments.created.*.*", "comments.edited.*.*")
+)
+ROUTING_LIFE = ConsumerSpec(
+    stream="COMMENTS", durable="routing-life", filters=("comments.deleted.*.*", "comments.restored.*.*")
+)
+ROUTING_TAGGED = ConsumerSpec(stream="TAGGED", durable="routing", filters=("tagged.*.*.*",))
+ROUTING_OUTCOMES = ConsumerSpec(stream="OUTCOMES", durable="routing-outcomes", filters=("outcomes.*.*.*",))
+
+CONSUMERS: tuple[ConsumerSpec, ...] = (CLASSIFIER_COMMENTS, ROUTING_LIFE, ROUTING_TAGGED, ROUTING_OUTCOMES)
+
+BUCKETS: tuple[BucketSpec, ...] = (BucketSpec(name="api_keys"),)
+
+_BY_STEM = {spec.subjects[0].partition(".")[0]: spec for spec in STREAMS}
+
+
+def stream_for(subject: str) -> StreamSpec:
+    """The stream that keeps `subject`; raises KeyError for a subject of none."""
+    return _BY_STEM[subject.partition(".")[0]]
