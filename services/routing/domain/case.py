@@ -1,0 +1,162 @@
+"""A case: one comment to be answered, and the table of what may become of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from services.routing.domain.case_change import (
+    Actor,
+    Answered,
+    AnsweredOutside,
+    CaseChange,
+    Joined,
+    Outcome,
+    Restored,
+    Retagged,
+    Returned,
+    Routed,
+    Transferred,
+    event_name,
+)
+from services.routing.domain.lease import Lease
+from services.routing.domain.route import Route, Why
+from shared.errors import Conflict
+
+State = Literal["routed", "accepted", "in_progress", "answered", "closed", "returned", "transferred", "void"]
+"""Where a case stands. `returned` and `transferred` last only within one step, until the case is routed again."""
+
+OPEN_STATES: frozenset[str] = frozenset({"routed", "accepted", "in_progress", "returned", "transferred"})
+"""The states in which a citizen still waits."""
+
+MAX_BOUNCES = 3
+"""The hand-on between institutions that goes to the coordinator of the territory instead of where it was sent.
+
+Three institutions that each call another one responsible show that none of them can settle it among themselves."""
+
+
+class WrongTransition(Conflict):
+    """The case's state, or the actor's role, does not allow this; `extra` lists `state` and the `allowed` verbs."""
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """A comment that must be answered by `institution`."""
+
+    id: str
+    """UUIDv7."""
+    comment_id: str
+    version: int
+    """The comment's version that tag, topic and automatic route follow."""
+    institution: str
+    territory: str
+    tag: str
+    topic: str
+    urgent: bool = False
+    state: State = "routed"
+    opened_at: datetime
+    """When the citizen's clock began."""
+    revision: int = 1
+    """Rises by one with every event: the ETag."""
+    touched: bool = False
+    """True once a person acted on it: from then on no edit moves it."""
+    bounces: int = 0
+    """How often an institution handed it on."""
+    answer: str | None = None
+    outcome: Outcome | None = None
+    """None also for a case answered outside: nobody told us how it ended."""
+    answered_at: datetime | None = None
+    closed_at: datetime | None = None
+    reopened_at: datetime | None = None
+    route: Route
+    """Why it stands where it stands."""
+    lease: Lease | None = None
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table: who may do it, and the state that follows each state it is allowed in."""
+
+    actors: frozenset[Actor]
+    to: Mapping[State, State]
+    verb: str | None = None
+    """The HTTP transition; None for what only the system does."""
+
+
+_STAFF: frozenset[Actor] = frozenset({"agent", "coordinator", "admin"})
+_SYSTEM: frozenset[Actor] = frozenset({"system"})
+_EVERY: tuple[State, ...] = ("routed", "accepted", "in_progress", "answered", "closed", "void")
+
+TABLE: Mapping[str, Rule] = {
+    "accepted": Rule(verb="accept", actors=_STAFF, to={"routed": "accepted"}),
+    "started": Rule(verb="start", actors=_STAFF, to={"accepted": "in_progress"}),
+    "answered": Rule(verb="answer", actors=_STAFF, to={"accepted": "answered", "in_progress": "answered"}),
+    "closed": Rule(verb="close", actors=_STAFF, to={"answered": "closed"}),
+    "returned": Rule(
+        verb="return",
+        actors=_STAFF,
+        to={"routed": "returned", "accepted": "returned", "in_progress": "returned"},
+    ),
+    "transferred": Rule(
+        verb="transfer",
+        actors=_STAFF,
+        to={"routed": "transferred", "accepted": "transferred", "in_progress": "transferred"},
+    ),
+    "reopened": Rule(verb="reopen", actors=_STAFF, to={"answered": "routed", "closed": "routed"}),
+    "routed": Rule(
+        actors=_SYSTEM,
+        to={"routed": "routed", "returned": "routed", "transferred": "routed", "void": "void"},
+    ),
+    "retagged": Rule(actors=_SYSTEM, to={state: state for state in _EVERY}),
+    "joined": Rule(actors=_SYSTEM, to={state: state for state in _EVERY}),
+    "voided": Rule(actors=_SYSTEM, to={"routed": "void", "accepted": "void", "in_progress": "void"}),
+    "restored": Rule(actors=_SYSTEM, to={"void": "routed"}),
+    "answered_outside": Rule(
+        actors=_SYSTEM,
+        to={"routed": "answered", "accepted": "answered", "in_progress": "answered", "void": "answered"},
+    ),
+}
+"""The one table of transitions, by event. The seat of draft, approval, publishing and the other states to come."""
+
+
+def allowed(state: State, actor: Actor) -> tuple[str, ...]:
+    """The verbs that `actor` may use on a case in `state`, in the table's order."""
+    return tuple(rule.verb for rule in TABLE.values() if rule.verb and actor in rule.actors and state in rule.to)
+
+
+def open_case(
+    *, id: str, comment_id: str, version: int, tag: str, topic: str, urgent: bool, opened_at: datetime, event: Routed
+) -> Case:
+    """A new case, as its first event (`routed`) leaves it: revision 1."""
+    route = event.route
+    return Case(
+        id=id,
+        comment_id=comment_id,
+        version=version,
+        institution=route.institution,
+        territory=route.territory,
+        tag=tag,
+        topic=topic,
+        urgent=urgent,
+        opened_at=opened_at,
+        route=route,
+    )
+
+
+def apply(case: Case, event: CaseChange) -> Case:
+    """The case after `event`: its revision one higher, everything else as the table and the event say.
+
+    Raises WrongTransition when the table has no such row for the case's state or the event's actor.
+    """
+    raise NotImplementedError
+
+
+def act(case: Case, event: CaseChange, *, coordinator: str) -> tuple[tuple[CaseChange, Case], ...]:
+    """Every event that follows from `event`, each with the case after it: one, or two for a hand-on.
+
+    `returned` and `transferred` are followed at once by `routed` to the institution named, or to `coordinator` (of
+    the case's territory) when this hand-on is the MAX_BOUNCES-th or a later one and does not come from the
+    coordinator itself. Raises WrongTransition as `apply`.
+    """
+    raise NotImplementedError
