@@ -1,0 +1,98 @@
+"""Where the parts listen, always on 127.0.0.1: the services on fixed ports, the broker on free ones it then keeps."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from deploy.local.directory import RunError, write_private
+
+ADDRESS = "127.0.0.1"
+SERVICES = {"ingest": 8001, "classifier": 8002, "routing": 8003}
+
+
+class BrokerPorts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered between two runs, so that a client of the broker finds it again."""
+
+    client: int
+    monitor: int
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """Every port of one run."""
+
+    ingest: int
+    classifier: int
+    routing: int
+    broker: BrokerPorts
+
+    def url(self, service: str) -> str:
+        """The root address of `service`."""
+        return f"http://{ADDRESS}:{getattr(self, service)}"
+
+
+def is_free(port: int) -> bool:
+    """Whether something could listen there now."""
+    with socket.socket() as probe:
+        # Connections of an earlier run that linger in TIME_WAIT do not keep a server out.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError:
+            return False
+        return True
+
+
+def pick(count: int) -> list[int]:
+    """That many different ports, free a moment ago."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind((ADDRESS, 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def choose(environ: Mapping[str, str], remembered: Path) -> Ports:
+    """The ports of this run; raises RunError for a number that is none, is given twice, or is taken."""
+    chosen: dict[str, int] = {}
+    for service, default in SERVICES.items():
+        variable = f"OTKLIK_{service.upper()}_PORT"
+        port = _number(variable, environ.get(variable) or str(default))
+        if port in chosen.values():
+            raise RunError(f"{variable}: two services cannot share port {port}.")
+        if not is_free(port):
+            raise RunError(
+                f"port {port} for {service} is in use. Stop what listens there, "
+                f"or choose another: {variable}=<port> (make run {service.upper()}_PORT=<port>)."
+            )
+        chosen[service] = port
+    return Ports(broker=_broker(environ, remembered), **chosen)
+
+
+def _broker(environ: Mapping[str, str], remembered: Path) -> BrokerPorts:
+    try:
+        broker = msgspec.json.decode(remembered.read_bytes(), type=BrokerPorts)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        broker = None
+    if broker is None or not (is_free(broker.client) and is_free(broker.monitor)):
+        client, monitor = pick(2)
+        broker = BrokerPorts(client=client, monitor=monitor)
+    if wanted := environ.get("OTKLIK_NATS_PORT"):
+        port = _number("OTKLIK_NATS_PORT", wanted)
+        if not is_free(port):
+            raise RunError(f"port {port} for the broker is in use. Choose another: OTKLIK_NATS_PORT=<port>.")
+        broker = msgspec.structs.replace(broker, client=port)
+    write_private(remembered, msgspec.json.encode(broker).decode())
+    return broker
+
+
+def _number(variable: str, text: str) -> int:
+    if text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise RunError(f"{variable}: {text!r} is no port; a whole number from 1 to 65535 is.")
