@@ -83,7 +83,7 @@ class Unavailable(OtklikError):
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
-class Poison(Exception):  # noqa: N818 - the field's word for a message that no retry can help
+class Poison(Exception):
     """This message can never be handled: it goes to the dead letters under `reason` (a short subject token)."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -92,9 +92,9 @@ class Poison(Exception):  # noqa: N818 - the field's word for a message that no 
         self.detail = detail
 
 
-class Transient(Exception):  # noqa: N818 - as Poison
+class Transient(Exception):
     """Trying again later may help; the message is redelivered, for as long as it takes."""
 
 
-class Fatal(Exception):  # noqa: N818 - as Poison
+class Fatal(Exception):
     """Nothing can be handled until a person mends something: the process must stop and say so."""

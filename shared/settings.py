@@ -28,7 +28,7 @@ def variable(field: str) -> str:
 
 
 def load_settings(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
-    """Returns `kind` filled from the environment, defaults elsewhere; raises SettingsError for all that is wrong at once."""
+    """`kind` filled from the environment, defaults elsewhere; raises SettingsError naming all that is wrong at once."""
     env = os.environ if environ is None else environ
     values: dict[str, object] = {}
     wrong: list[str] = []

@@ -63,7 +63,7 @@ class Bus:
                     name=self._name,
                     connect_timeout=int(CONNECT_TIMEOUT),
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=RETRY_PAUSE,
+                    reconnect_time_wait=RETRY_PAUSE,  # type: ignore[arg-type]  # any number of seconds works
                     allow_reconnect=True,
                     ping_interval=5,
                     max_outstanding_pings=2,

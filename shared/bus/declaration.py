@@ -81,9 +81,8 @@ async def _declare_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> 
     try:
         updated = await jetstream.update_stream(found.evolve(**{field: getattr(wanted, field) for field in changed}))
     except APIError as error:
-        raise Fatal(
-            f"stream {name} differs in {', '.join(changed)} and cannot be changed: {error.description}"
-        ) from error
+        differing = ", ".join(changed)
+        raise Fatal(f"stream {name} differs in {differing} and cannot be changed: {error.description}") from error
     left = _differences(wanted, updated.config)
     if left:
         raise Fatal(f"stream {name} still differs in {', '.join(left)} after the update")
