@@ -14,17 +14,18 @@ from services.routing.domain.case_change import (
     AnsweredOutside,
     CaseChange,
     Joined,
+    Closed,
     Outcome,
-    Restored,
+    Reopened,
     Retagged,
     Returned,
     Routed,
     Transferred,
     event_name,
 )
-from services.routing.domain.lease import Lease
+from services.routing.domain.lease import Lease, revoke
 from services.routing.domain.route import Route, Why
-from shared.errors import Conflict
+from shared.errors import Conflict, Invalid
 
 State = Literal["routed", "accepted", "in_progress", "answered", "closed", "returned", "transferred", "void"]
 """Where a case stands. `returned` and `transferred` last only within one step, until the case is routed again."""
@@ -82,6 +83,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     to: Mapping[State, State]
     verb: str | None = None
     """The HTTP transition; None for what only the system does."""
+    needs: tuple[str, ...] = ()
+    """The fields a person must give with the verb."""
 
 
 _STAFF: frozenset[Actor] = frozenset({"agent", "coordinator", "admin"})
@@ -91,16 +94,20 @@ _EVERY: tuple[State, ...] = ("routed", "accepted", "in_progress", "answered", "c
 TABLE: Mapping[str, Rule] = {
     "accepted": Rule(verb="accept", actors=_STAFF, to={"routed": "accepted"}),
     "started": Rule(verb="start", actors=_STAFF, to={"accepted": "in_progress"}),
-    "answered": Rule(verb="answer", actors=_STAFF, to={"accepted": "answered", "in_progress": "answered"}),
+    "answered": Rule(
+        verb="answer", actors=_STAFF, needs=("text", "outcome"), to={"accepted": "answered", "in_progress": "answered"}
+    ),
     "closed": Rule(verb="close", actors=_STAFF, to={"answered": "closed"}),
     "returned": Rule(
         verb="return",
         actors=_STAFF,
+        needs=("to", "reason"),
         to={"routed": "returned", "accepted": "returned", "in_progress": "returned"},
     ),
     "transferred": Rule(
         verb="transfer",
         actors=_STAFF,
+        needs=("to",),
         to={"routed": "transferred", "accepted": "transferred", "in_progress": "transferred"},
     ),
     "reopened": Rule(verb="reopen", actors=_STAFF, to={"answered": "routed", "closed": "routed"}),
@@ -149,7 +156,21 @@ def apply(case: Case, event: CaseChange) -> Case:
 
     Raises WrongTransition when the table has no such row for the case's state or the event's actor.
     """
-    raise NotImplementedError
+    name = event_name(event)
+    rule = TABLE[name]
+    if event.actor not in rule.actors or case.state not in rule.to:
+        verbs = allowed(case.state, event.actor)
+        raise WrongTransition(
+            f"A case that is {case.state} cannot be {name} by {event.actor}; allowed: {', '.join(verbs) or 'nothing'}.",
+            extra={"state": case.state, "allowed": list(verbs)},
+        )
+    after = _effect(case, event)
+    return msgspec.structs.replace(
+        after,
+        state=rule.to[case.state],
+        revision=case.revision + 1,
+        touched=case.touched or event.actor != "system",
+    )
 
 
 def act(case: Case, event: CaseChange, *, coordinator: str) -> tuple[tuple[CaseChange, Case], ...]:
@@ -157,6 +178,73 @@ def act(case: Case, event: CaseChange, *, coordinator: str) -> tuple[tuple[CaseC
 
     `returned` and `transferred` are followed at once by `routed` to the institution named, or to `coordinator` (of
     the case's territory) when this hand-on is the MAX_BOUNCES-th or a later one and does not come from the
-    coordinator itself. Raises WrongTransition as `apply`.
+    coordinator itself. Raises WrongTransition as `apply`; Invalid when `to` already has the case.
     """
-    raise NotImplementedError
+    after = apply(case, event)
+    if not isinstance(event, Returned | Transferred):
+        return ((event, after),)
+    if event.to == case.institution:
+        raise Invalid(f"to: the case already is with {event.to}; name the institution that is responsible.")
+    bounced = after.bounces >= MAX_BOUNCES and _is_bounce(event) and case.institution != coordinator
+    to = coordinator if bounced else event.to
+    if bounced:
+        why = Why(
+            kind="bounce_limit",
+            ids=(event.to,),
+            words=f"handed on {after.bounces} times, last towards {event.to}: the coordinator decides",
+        )
+    else:
+        why = Why(kind="hand_on", ids=(case.institution,), words=f"{event_name(event)} by {case.institution}")
+    route = Route(
+        institution=to,
+        territory=case.territory,
+        by="coordinator" if bounced else "person",
+        why=why,
+        place=case.route.place,
+    )
+    routed = Routed(at=event.at, route=route)
+    return ((event, after), (routed, apply(after, routed)))
+
+
+def _is_bounce(event: Returned | Transferred) -> bool:
+    """A coordinator's or admin's transfer settles who is responsible; everything else passes the case on."""
+    return isinstance(event, Returned) or event.actor == "agent"
+
+
+def _effect(case: Case, event: CaseChange) -> Case:
+    """What the event changes besides state, revision and touched."""
+    change = msgspec.structs.replace
+    match event:
+        case Routed():
+            route = event.route
+            moved = route.institution != case.institution
+            return change(
+                case,
+                route=route,
+                institution=route.institution,
+                territory=route.territory,
+                # The next institution must be able to take it at once; the token lives on.
+                lease=revoke(case.lease, now=event.at) if moved else case.lease,
+            )
+        case Returned() | Transferred():
+            return change(case, bounces=case.bounces + 1) if _is_bounce(event) else case
+        case Answered():
+            return change(case, answer=event.text, outcome=event.outcome, answered_at=event.at)
+        case AnsweredOutside():
+            return change(case, answered_at=event.answered_at)
+        case Closed():
+            return change(case, closed_at=event.at)
+        case Reopened():
+            return change(case, answer=None, outcome=None, answered_at=None, closed_at=None, reopened_at=event.at)
+        case Retagged():
+            return change(
+                case,
+                version=event.version,
+                tag=event.tag,
+                topic=event.topic,
+                urgent=event.urgent,
+                opened_at=event.opened_at,
+            )
+        case Joined():
+            return change(case, urgent=case.urgent or event.urgent)
+    return case

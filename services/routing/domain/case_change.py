@@ -8,7 +8,6 @@ from typing import Literal, get_args
 import msgspec
 
 from services.routing.domain.route import Route
-from shared.errors import Invalid
 
 Actor = Literal["agent", "coordinator", "admin", "system"]
 """In what capacity somebody acts; `system` for what follows from events alone."""
@@ -129,26 +128,3 @@ CaseChange = (
 def event_name(event: CaseChange) -> str:
     """`routed`, `accepted`, …: the name in the log, in CASES and in the transition table."""
     return str(event.__struct_config__.tag)
-
-
-VERBS: tuple[str, ...] = ("accept", "start", "answer", "close", "return", "transfer", "reopen")
-"""The HTTP transitions."""
-
-
-def change_of(
-    verb: str,
-    *,
-    at: datetime,
-    by: str,
-    actor: Actor,
-    to: str | None = None,
-    reason: str = "",
-    text: str | None = None,
-    outcome: str | None = None,
-) -> CaseChange:
-    """The event that the HTTP transition `verb` asks for.
-
-    Raises Invalid naming the field that is missing, superfluous or wrong, or listing the verbs when `verb` is none
-    of them. That `to` is a known institution, and one the actor may send to, is for the caller to check.
-    """
-    raise NotImplementedError

@@ -1,33 +1,22 @@
-"""A moderation task: one comment that a person should look at, and the decision that ends it."""
+"""A moderation task: one comment that a person should look at, held by one person at a time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal
 
 import msgspec
 
 from services.routing.domain.comment import Reason
-from services.routing.domain.lease import LEASE_SECONDS, Lease
+from services.routing.domain.lease import LEASE_SECONDS, Lease, check, release, renew, revoke, take
 from shared.errors import Conflict
-from shared.events import Tag
 
 TaskState = Literal["open", "leased", "decided", "skipped", "escalated", "withdrawn"]
 """`skipped` waits for another look like `open`, behind the open ones; `escalated` waits for a coordinator."""
 
 UNDECIDED: frozenset[str] = frozenset({"open", "leased", "skipped", "escalated"})
 """The states in which a decision is still awaited."""
-
-DecisionKind = Literal["keep", "delete", "relabel", "case"]
-DecisionState = Literal["proposed", "enacted", "failed"]
-
-Ground = Literal["profanity", "insult", "humiliation", "advertising", "personal_data"]
-"""What may be deleted, and nothing else: correct criticism is answered, not deleted."""
-
-GROUNDS: tuple[str, ...] = get_args(Ground)
-
-MAX_GROUND = 500
-"""Characters of the ground of a decision that is no deletion."""
 
 Moderator = Literal["moderator", "coordinator", "admin"]
 """Who may act on tasks; an escalated one only a coordinator or admin."""
@@ -51,6 +40,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """Rises by one with every act: the ETag."""
     lease: Lease | None = None
     skips: int = 0
+    escalated: bool = False
+    """True once somebody handed it to a coordinator; it stays so while a coordinator holds the lease."""
     decided_at: datetime | None = None
 
     @property
@@ -59,87 +50,85 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in UNDECIDED
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person decided about one version of a comment, and on what ground."""
-
-    id: str
-    """UUIDv7."""
-    task_id: str
-    comment_id: str
-    version: int
-    kind: DecisionKind
-    ground: str
-    """One of GROUNDS for a deletion, else the moderator's own words."""
-    tag: Tag | None = None
-    topic: str | None = None
-    decided_by: str
-    """Id of the key; never a person's name."""
-    decided_at: datetime
-    state: DecisionState
-    """A deletion is `proposed` until its outcome comes; everything else is enacted at once."""
-    settled_at: datetime | None = None
-    detail: str = ""
-    """What the outcome said."""
+def current(tasks: Iterable[Task]) -> Task | None:
+    """The one of a comment's tasks that counts: the undecided one, else that of the highest version, decided before
+    withdrawn; None of none."""
+    return max(tasks, key=lambda task: (task.undecided, task.version, task.state == "decided"), default=None)
 
 
 def lease_task(task: Task, *, holder: str, role: Moderator, now: datetime, seconds: int = LEASE_SECONDS) -> Task:
-    """The task leased to `holder` under a new token; raises WrongTaskAct or Conflict when it is not to be had."""
-    raise NotImplementedError
+    """The task leased to `holder` under a new token.
+
+    Raises Conflict while somebody else's lease is live; WrongTaskAct for a task that is decided or withdrawn, or
+    escalated and the role is a moderator's.
+    """
+    _undecided(task)
+    if task.escalated and role == "moderator":
+        raise WrongTaskAct("This task waits for a coordinator.", extra=_extra(task, "escalated"))
+    # A leased task whose lease ran out is as good as open: `take` looks at the lease, not at the state.
+    return _next(task, state="leased", lease=take(task.lease, holder=holder, now=now, seconds=seconds))
 
 
 def renew_task(task: Task, *, token: int, now: datetime, seconds: int = LEASE_SECONDS) -> Task:
     """The task with its lease prolonged; raises Conflict for a stale token."""
-    raise NotImplementedError
+    _held(task, token, now)
+    return _next(task, lease=renew(task.lease, token=token, now=now, seconds=seconds))
 
 
 def release_task(task: Task, *, token: int, now: datetime) -> Task:
-    """The task given back undone, open to everybody; raises Conflict for a stale token."""
-    raise NotImplementedError
+    """The task given back undone, as if nobody had taken it; raises Conflict for a stale token."""
+    _held(task, token, now)
+    back: TaskState = "escalated" if task.escalated else "open"
+    return _next(task, state=back, lease=release(task.lease, token=token, now=now))
 
 
 def skip_task(task: Task, *, token: int, now: datetime) -> Task:
-    """The task left to somebody else; raises Conflict for a stale token."""
-    raise NotImplementedError
+    """The task left to somebody else, behind the open ones; raises Conflict for a stale token."""
+    _held(task, token, now)
+    state: TaskState = "escalated" if task.escalated else "skipped"
+    return _next(task, state=state, lease=release(task.lease, token=token, now=now), skips=task.skips + 1)
 
 
 def escalate_task(task: Task, *, token: int, now: datetime) -> Task:
     """The task handed to a coordinator; raises Conflict for a stale token."""
-    raise NotImplementedError
+    _held(task, token, now)
+    return _next(task, state="escalated", lease=release(task.lease, token=token, now=now), escalated=True)
 
 
-def decide(
-    task: Task,
-    *,
-    token: int,
-    id: str,
-    kind: str,
-    ground: str,
-    tag: str | None = None,
-    topic: str | None = None,
-    decided_by: str,
-    now: datetime,
-) -> tuple[Task, Decision]:
-    """The task decided, and the decision (`id` is the decision's).
-
-    Raises Invalid naming what is wrong with kind, ground, tag or topic; Conflict for a stale token.
-    """
-    raise NotImplementedError
-
-
-def settle(decision: Decision, *, enacted: bool, now: datetime, detail: str = "") -> Decision:
-    """A proposed decision after its outcome: enacted, or failed and why.
-
-    The same outcome again changes nothing; a failed one that was done in the end (by a person) becomes enacted.
-    """
-    raise NotImplementedError
+def finish_task(task: Task, *, token: int, now: datetime) -> Task:
+    """The task decided (the decision itself is `decision.decide`'s); raises Conflict for a stale token."""
+    _held(task, token, now)
+    return _next(task, state="decided", lease=release(task.lease, token=token, now=now), decided_at=now)
 
 
 def withdraw_task(task: Task, *, now: datetime) -> Task:
-    """The task taken back by the system; raises WrongTaskAct when it was decided already."""
-    raise NotImplementedError
+    """The task taken back by the system, whoever holds it; raises WrongTaskAct when it is over already."""
+    _undecided(task)
+    return _next(task, state="withdrawn", lease=revoke(task.lease, now=now))
 
 
 def update_task(task: Task, *, version: int, reasons: tuple[Reason, ...], now: datetime) -> Task:
-    """The undecided task turned to a newer version; a lease on the old one ends, so that nobody decides about words
-    that changed under their eyes."""
-    raise NotImplementedError
+    """The undecided task turned to a newer version. A lease on the old one ends, so that nobody decides about words
+    that changed under their eyes; an escalated task stays escalated. Raises WrongTaskAct when it is over already."""
+    _undecided(task)
+    back: TaskState = "escalated" if task.escalated else "open"
+    return _next(task, version=version, reasons=reasons, state=back, lease=revoke(task.lease, now=now))
+
+
+def _held(task: Task, token: int, now: datetime) -> None:
+    """Raises Conflict whose `why` says what became of the lease, WrongTaskAct when the task is over."""
+    _undecided(task)
+    check(task.lease, token=token, now=now)
+
+
+def _undecided(task: Task) -> None:
+    if not task.undecided:
+        raise WrongTaskAct(f"This task is {task.state}; nothing is left to do.", extra=_extra(task, task.state))
+
+
+def _extra(task: Task, why: str) -> dict[str, object]:
+    return {"why": why, "state": task.state, "version": task.version}
+
+
+def _next(task: Task, **changes: Any) -> Task:
+    return msgspec.structs.replace(task, revision=task.revision + 1, **changes)
