@@ -1,0 +1,206 @@
+"""One running Otklik on this machine: its settings, its processes, and the steps from nothing to a working region."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from deploy.local import leash
+from deploy.local.directory import Directory, RunError, keep, new_password, write_private
+from deploy.local.ports import ADDRESS, SERVICES, Ports
+from deploy.local.supervision import DRAIN_S, ROOT, Condition, Program, Supervisor
+
+READY_S = 90.0
+"""How long a service may take to be ready; the first start writes its tables and loads the model."""
+COMMAND_S = 120.0
+GIVEN_UP = ("FATAL", "UNKNOWN")
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""To this machine's own addresses, whatever http_proxy says."""
+REGION = ROOT / "deploy/sample/region"
+
+
+def settings(directory: Directory, ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of everything that is started: what the caller has set, and above it what this run decides."""
+    password = keep(directory.broker_password, new_password)
+    keep(directory.author_key, new_password)
+    own = {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "OTKLIK_DATA_DIR": str(directory.root),
+        "OTKLIK_HOST": ADDRESS,
+        "OTKLIK_NATS_URL": f"nats://otklik:{password}@{ADDRESS}:{ports.broker.client}",
+        "OTKLIK_NATS_HOST": ADDRESS,
+        "OTKLIK_NATS_PORT": str(ports.broker.client),
+        "OTKLIK_NATS_MONITOR": f"{ADDRESS}:{ports.broker.monitor}",
+        "OTKLIK_NATS_STORE": str(directory.streams),
+        "OTKLIK_NATS_PASSWORD": password,
+        "OTKLIK_AUTHOR_KEY_FILE": str(directory.author_key),
+        **{f"OTKLIK_{service.upper()}_PORT": str(getattr(ports, service)) for service in SERVICES},
+    }
+    defaults = {
+        "OTKLIK_NATS_MAX_FILE": "4GB",
+        "OTKLIK_INGEST_DATABASE_URL": f"sqlite:///{directory.root / 'ingest.db'}",
+        "OTKLIK_ROUTING_DATABASE_URL": f"sqlite:///{directory.root / 'routing.db'}",
+    }
+    kept = {name: value for name, value in environ.items() if name != "OTKLIK_AUTHOR_KEY"}
+    return {**defaults, **kept, **own}
+
+
+def programs() -> list[Program]:
+    """The broker and the three services."""
+    broker = Path(sysconfig.get_path("scripts")) / "nats-server"
+    if not broker.exists():
+        raise RunError(f"{broker} is missing. `make setup` installs it.")
+    served = [
+        Program(name=service, command=[sys.executable, "-m", f"services.{service}", "serve"]) for service in SERVICES
+    ]
+    config = ROOT / "deploy/nats/nats.conf"
+    return [Program(name="broker", command=[str(broker), "--config", str(config)], is_service=False), *served]
+
+
+def await_predecessor(directory: Directory, say: Callable[[str], None]) -> None:
+    """Waits while the supervisor of an instance that was killed still stops what it ran."""
+    try:
+        process = psutil.Process(int(directory.supervisor_pid.read_text(encoding="ascii")))
+        if str(directory.supervisor_config) not in process.cmdline():
+            return
+        say("The instance before this one is still stopping …")
+        process.wait(timeout=2 * DRAIN_S + 10)
+    except psutil.TimeoutExpired as error:
+        raise RunError(f"the supervisor of an earlier instance, process {error.pid}, does not end.") from error
+    except (FileNotFoundError, ValueError, psutil.Error):
+        return
+
+
+class Instance:
+    """What `make run` controls. `start` first, `stop` at the end whatever happened between."""
+
+    def __init__(self, directory: Directory, ports: Ports, environ: Mapping[str, str]) -> None:
+        self.directory = directory
+        self.ports = ports
+        self.settings = settings(directory, ports, environ)
+        self._supervisor = Supervisor(directory, programs(), self.settings)
+        self._stream: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts everything and returns when every service is ready; raises RunError with the log to look at."""
+        self._supervisor.start()
+        broker = f"http://{ADDRESS}:{self.ports.broker.monitor}/healthz"
+        self._await("broker", broker)
+        self.command("admin-key", "shared.auth", *_admin_key(self.directory.admin_key))
+        for service in SERVICES:
+            self._await(service, f"{self.ports.url(service)}/readyz")
+
+    def import_region(self) -> bool:
+        """Loads the sample's registry unless exactly it was loaded before; returns whether it did."""
+        digest = sha256()
+        for path in sorted(REGION.glob("*.csv")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        marker = self.directory.imported
+        if marker.exists() and marker.read_text(encoding="ascii").strip() == digest.hexdigest():
+            return False
+        self.command("import", "services.routing", "import", str(REGION))
+        write_private(marker, digest.hexdigest())
+        return True
+
+    def stream(self, arguments: Sequence[str]) -> None:
+        """Begins to replay comments beside the services; `arguments` are those of ingest's `replay`."""
+        with (self.directory.log / "replay.log").open("ab") as output:
+            self._stream = self._popen(["services.ingest", "replay", *arguments], output)
+
+    @property
+    def stream_status(self) -> int | None:
+        """None while comments are being replayed (or were never), else how that ended."""
+        return None if self._stream is None else self._stream.poll()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the supervisor still runs."""
+        return self._supervisor.alive
+
+    def conditions(self) -> list[Condition]:
+        """What the supervisor says of each process."""
+        return self._supervisor.conditions()
+
+    def stop(self) -> None:
+        """Ends the replay, then the services (they finish what they began), then the broker."""
+        if self._stream is not None and self._stream.poll() is None:
+            self._stream.send_signal(signal.SIGINT)  # it notes how far it came
+            try:
+                self._stream.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self._stream.kill()
+                self._stream.wait(timeout=10)
+        self._supervisor.stop()
+
+    def command(self, name: str, module: str, *arguments: str) -> None:
+        """Runs `python -m module …` to its end; raises RunError with its last words when it fails."""
+        log = self.directory.log / f"{name}.log"
+        with log.open("ab") as output:
+            process = self._popen([module, *arguments], output)
+        try:
+            status = process.wait(timeout=COMMAND_S)
+        except subprocess.TimeoutExpired as error:
+            raise RunError(f"{module} {arguments[0]} took longer than {COMMAND_S:.0f} s; see {log}") from error
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait(timeout=10)
+        if status != 0:
+            raise RunError(f"{module} {arguments[0]} failed:\n{last_words(log)}\nAll of it: {log}")
+
+    def _popen(self, module: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - our own commands, no shell
+            leash.leashed([sys.executable, "-m", *module]),
+            cwd=ROOT,
+            env={**self.settings, **leash.environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def _await(self, name: str, url: str) -> None:
+        deadline = time.monotonic() + READY_S
+        log = self.directory.log / f"{name}.log"
+        while time.monotonic() < deadline:
+            if answers(url):
+                return
+            if not self.alive:
+                raise RunError(f"the process supervisor ended; see {self.directory.log / 'supervisor.log'}")
+            if any(item.name == name and item.state in GIVEN_UP for item in self.conditions()):
+                raise RunError(f"{name} does not start:\n{last_words(log)}\nAll of it: {log}")
+            time.sleep(0.2)
+        raise RunError(f"{name} is not ready after {READY_S:.0f} s:\n{last_words(log)}\nAll of it: {log}")
+
+
+def answers(url: str) -> bool:
+    """Whether a GET is answered with 200 within two seconds."""
+    try:
+        with DIRECT.open(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:  # URLError and HTTPError are kinds of it
+        return False
+
+
+def last_words(log: Path, lines: int = 12) -> str:
+    """The end of a log file."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return "(it said nothing)"
+    return "\n".join(text.splitlines()[-lines:]) or "(it said nothing)"
+
+
+def _admin_key(path: Path) -> list[str]:
+    return ["create", "--role", "admin", "--name", "local", "--file", str(path), "--keep"]
