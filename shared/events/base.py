@@ -8,8 +8,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-ID_PATTERN = r"^[A-Za-z0-9._:=+/-]{1,200}$"
-"""Ids of comments, posts and pages: these characters, at most 200 of them (a subject token is their base64url)."""
+ID_PATTERN = r"^[A-Za-z0-9._:=+/-]{1,200}$(?!\n)"
+"""Ids of comments, posts and pages: these characters, at most 200 of them (a subject token is their base64url).
+
+The lookahead keeps out a final line feed, which Python's `$` would let pass; so in every pattern of the events."""
 
 MAX_TEXT = 65_536
 """Characters of one comment; VK, the most generous platform, allows 16,384. Keeps an event below the stream's limit."""
@@ -23,8 +25,9 @@ Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Note = Annotated[str, Meta(max_length=2_000)]
 """A person's or the machine's explanation, in characters."""
 TraceId = Annotated[str, Meta(max_length=64)]
-InstitutionId = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,60}$")]
-UuidText = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+InstitutionId = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,60}$(?!\n)")]
+UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$(?!\n)"
+UuidText = Annotated[str, Meta(pattern=UUID_PATTERN)]
 """A UUIDv7 in its usual spelling."""
 
 

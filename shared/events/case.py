@@ -20,9 +20,9 @@ class CaseEvent(BaseEvent, frozen=True, kw_only=True, tag="case.event"):
     comment: Id
     institution: InstitutionId
     """The institution responsible after this event."""
-    event: Annotated[str, Meta(pattern=r"^[a-z_]{1,40}$")]
+    event: Annotated[str, Meta(pattern=r"^[a-z_]{1,40}$(?!\n)")]
     """The transition: routed, accepted, started, answered, closed, returned, transferred, voided, …"""
-    state: Annotated[str, Meta(pattern=r"^[a-z_]{1,40}$")]
+    state: Annotated[str, Meta(pattern=r"^[a-z_]{1,40}$(?!\n)")]
     """The case's state after this event."""
     at: Moment
     actor: Annotated[str, Meta(max_length=200)]

@@ -12,8 +12,8 @@ from shared.events.base import BaseEvent, Moment
 class DeadLetter(BaseEvent, frozen=True, kw_only=True, tag="dead"):
     """`payload` is the message's bytes as they came (base64 in JSON); `stream` and `sequence` say where it stood."""
 
-    service: Annotated[str, Meta(pattern=r"^[a-z_-]{1,40}$")]
-    reason: Annotated[str, Meta(pattern=r"^[a-z_]{1,40}$")]
+    service: Annotated[str, Meta(pattern=r"^[a-z_-]{1,40}$(?!\n)")]
+    reason: Annotated[str, Meta(pattern=r"^[a-z_]{1,40}$(?!\n)")]
     """undecodable, invalid, mismatched, exhausted, or a handler's own word."""
     detail: Annotated[str, Meta(max_length=2_000)]
     """What is wrong with it, in words; never its content."""
