@@ -127,7 +127,8 @@ def reconcile(
     """What to do, in this order, so that case and task agree with the standing; empty when they do already.
 
     `case` is the comment's own case, `task` the one that `task.current` chooses of the comment's tasks,
-    `route` that of the version named by `needs_route`. Carrying the effects out and asking again yields nothing but Revisit.
+    `route` that of the version named by `needs_route`. Carrying the effects out and asking again
+    yields nothing but Revisit.
     Raises ValueError when a route is needed and missing.
     """
     thread = thread or Thread()
