@@ -1,0 +1,1 @@
+"""Ingest: takes in what was written on official pages and makes it durable; it judges nothing."""

@@ -1,0 +1,40 @@
+"""How far each replay has come, so that it can go on after a stop."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from services.ingest.replay.columns import Plan
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """`rows` rows from the file's beginning were acknowledged by ingest, or refused for good."""
+
+    rows: int
+    file: str
+
+
+class Journal:
+    """One replay's mark: of one content, read in one way, sent to one place."""
+
+    def __init__(self, folder: Path, *, digest: str, plan: Plan, url: str, file: str) -> None:
+        told = msgspec.json.encode([digest, plan, url], order="deterministic")
+        self._path = folder / f"{hashlib.sha256(told).hexdigest()[:32]}.json"
+        self._file = file
+
+    def acknowledged(self) -> int:
+        """Rows to pass over; 0 where nothing is known."""
+        try:
+            return max(0, msgspec.json.decode(self._path.read_bytes(), type=Mark).rows)
+        except (OSError, msgspec.MsgspecError):
+            return 0
+
+    def note(self, rows: int) -> None:
+        """Remembers that `rows` are done. Lost in a crash, some are sent twice, which ingest recognises."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_suffix(".new")
+        draft.write_bytes(msgspec.json.encode(Mark(rows=rows, file=self._file)))
+        draft.replace(self._path)
