@@ -1,0 +1,119 @@
+"""The application as a whole sees a request: its id, its line in the log, its metrics, and HEAD."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Litestar
+from litestar.types import HTTPScope, Message, Receive, Send
+
+from shared.clock import new_id
+from shared.obs import metrics
+from shared.web.problem import MEDIA_TYPE
+
+_log = structlog.get_logger("web")
+
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked every few seconds; their lines stand at debug."""
+
+NO_HANDLER = "(none)"
+"""The handler's name for requests that matched no path."""
+
+
+class Service(Litestar):
+    """Litestar with one canonical log line, two metrics and a request id for every request, whatever became of it."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """The ASGI entry point."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        await _Exchange(scope, receive, send).run(super().__call__)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._began = time.perf_counter()
+        self._first_byte: float | None = None
+        self._status = 0
+        self._head = scope["method"] == "HEAD"
+        self._head_done = False
+        self.request_id = str(new_id())
+
+    async def run(self, call: Any) -> None:
+        scope = self._scope
+        scope.setdefault("state", {})["request_id"] = self.request_id
+        if self._head:
+            # RFC 9110: HEAD is answered like GET, without the content.
+            scope["method"] = "GET"
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=self.request_id)
+        try:
+            await call(scope, self._hear, self._say)
+        except Exception as error:
+            # Past the application's own handlers: an answer that broke while it was sent.
+            _log.error("answer failed", exc_info=error)
+            if self._status == 0:
+                await self._apologize()
+            else:
+                raise
+        finally:
+            self._report()
+            structlog.contextvars.clear_contextvars()
+
+    async def _hear(self) -> Any:
+        if self._head_done:
+            # Whoever still streams an answer to HEAD may stop.
+            return {"type": "http.disconnect"}
+        return await self._receive()
+
+    async def _say(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._first_byte = time.perf_counter()
+            message["headers"] = [*message.get("headers", []), (b"x-request-id", self.request_id.encode())]
+        elif self._head and message["type"] == "http.response.body":
+            if self._head_done:
+                return
+            self._head_done = True
+            message["body"] = b""
+            message["more_body"] = False
+        await self._send(message)
+
+    async def _apologize(self) -> None:
+        document = {"title": "Internal error", "status": 500, "instance": f"urn:uuid:{self.request_id}"}
+        body = msgspec.json.encode(document)
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        await self._say({"type": "http.response.start", "status": 500, "headers": headers})
+        await self._say({"type": "http.response.body", "body": body, "more_body": False})
+
+    def _report(self) -> None:
+        handler = str(self._scope.get("path_template") or NO_HANDLER)
+        method = _known_method("HEAD" if self._head else self._scope["method"])
+        ended = time.perf_counter()
+        metrics.HTTP_REQUESTS.labels(handler=handler, method=method, status=str(self._status)).inc()
+        metrics.HTTP_SECONDS.labels(handler=handler, method=method).observe((self._first_byte or ended) - self._began)
+        speak = _log.debug if handler in QUIET else _log.info
+        speak(
+            "request",
+            method=method,
+            handler=handler,
+            status=self._status,
+            ms=round((ended - self._began) * 1000, 1),
+        )
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _known_method(method: str) -> str:
+    # A client may send any word; a label may not take any value.
+    return method if method in _METHODS else "other"
