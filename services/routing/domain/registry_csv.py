@@ -128,7 +128,7 @@ class _Reading:
         return kept
 
     def _tree(self, file: FileName, known: set[str]) -> list[Record]:
-        """The records of a file of territories or institutions, parents first; unknown parents and cycles are errors."""
+        """The records of territories or institutions, parents first; unknown parents and cycles are errors."""
         rows = {record.fields["id"]: record for record in self._unique(file)}
         before: Mapping[str, Territory] | Mapping[str, Institution] = (
             self._existing.territories if file == "territories" else self._existing.institutions
@@ -154,7 +154,8 @@ class _Reading:
                 way[at] = None
                 at = parent_of(at)
             if at is not None and at in way:
-                self._say(record, "parent", f"{_short(id)} hangs, over its parents, below itself; break the circle")
+                if at == id:
+                    self._say(record, "parent", f"{_short(id)} hangs, over its parents, below itself; break the circle")
                 ordered.setdefault(id, record)
                 continue
             sound.update(way)
@@ -205,8 +206,8 @@ class _Reading:
             self._say(
                 record,
                 "id",
-                f"{_short(fields['id'])} is no page id; write the platform ({', '.join(PLATFORMS)}), a colon and its own "
-                "id, for example vk:-123, at most 200 characters of A-Z, a-z, 0-9 and ._:=+/-",
+                f"{_short(fields['id'])} is no page id; write the platform ({', '.join(PLATFORMS)}), a colon and "
+                "its own id, for example vk:-123, at most 200 characters of A-Z, a-z, 0-9 and ._:=+/-",
             )
         self._refer(record, "institution", self._institution_ids, "institutions")
         self._refer(record, "territory", self._territory_ids, "territories")
@@ -255,11 +256,7 @@ class _Reading:
     def _unknown(value: str, file: FileName) -> str:
         one = "territory" if file == "territories" else "institution"
         if not value:
-            return (
-                f"empty; write the id of a {one} from {file}.csv"
-                if one == "territory"
-                else (f"empty; write the id of an {one} from {file}.csv")
-            )
+            return f"nothing stands here; write an id from {file}.csv"
         return f"there is no {one} {_short(value)}, neither in {file}.csv nor stored; add it there or correct the id"
 
 
