@@ -28,7 +28,8 @@ recent() { # is "$1" a Python that the project supports?
   command -v "$1" >/dev/null 2>&1 && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
-lock=$(cksum <requirements.lock)
+# A virtual environment cannot be moved: its programs name its own path.
+lock="$(cksum <requirements.lock) $(pwd)"
 if [ -x $venv/bin/python ] && recent $venv/bin/python && [ "$(cat $stamp 2>/dev/null || true)" = "$lock" ]; then
   exit 0
 fi
@@ -53,6 +54,8 @@ if ! "$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then
     "Debian, Ubuntu: apt install $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 fi
 
+moved=$(sed 's/^[0-9]* [0-9]* //' $stamp 2>/dev/null || true)
+[ -z "$moved" ] || [ "$moved" = "$(pwd)" ] || rm -rf $venv
 if ! [ -x $venv/bin/python ] || ! recent $venv/bin/python || ! $venv/bin/python -m pip --version >/dev/null 2>&1; then
   printf 'setup: making %s with %s\n' $venv "$("$python" --version 2>&1)"
   "$python" -m venv --clear $venv
