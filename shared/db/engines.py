@@ -37,11 +37,12 @@ def parse(url: str) -> URL:
     return parsed
 
 
-def sqlite_writer(url: URL, *, busy_seconds: int = BUSY_SECONDS, foreign_keys: bool = True) -> Engine:
+def sqlite_writer(url: URL, *, busy_seconds: int | None = None, foreign_keys: bool = True) -> Engine:
     """The engine whose transactions take the write lock at once: none fails half way for lack of it."""
     _make_folder(url)
     engine = create_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
-    _configure_sqlite(engine, begin="BEGIN IMMEDIATE", busy_seconds=busy_seconds, foreign_keys=foreign_keys)
+    busy = BUSY_SECONDS if busy_seconds is None else busy_seconds
+    _configure_sqlite(engine, begin="BEGIN IMMEDIATE", busy_seconds=busy, foreign_keys=foreign_keys)
     return engine
 
 
