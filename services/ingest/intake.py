@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -77,6 +78,7 @@ class Intake:
         self._items = 0
         self._bytes = 0
         self._stopping = False
+        self._began: float | None = None
         self._room = asyncio.Condition()
         self._arrived = asyncio.Event()
 
@@ -131,6 +133,10 @@ class Intake:
             stopped.cancel()
             await self._refuse_all()
 
+    def age(self) -> float:
+        """Seconds that the present batch has taken so far; 0 where there is none."""
+        return 0.0 if self._began is None else time.monotonic() - self._began
+
     def _fits(self, items: int, weight: int) -> bool:
         # An empty queue takes whatever comes, so that no group is too large for ever.
         room = self._items + items <= MAX_WAITING and self._bytes + weight <= MAX_WAITING_BYTES
@@ -140,6 +146,7 @@ class Intake:
         batch = self._take()
         if not batch:
             return
+        self._began = time.monotonic()
         try:
             async with self._room:
                 self._room.notify_all()
@@ -159,6 +166,8 @@ class Intake:
             for ticket, count in zip(batch, counts, strict=True):
                 if not ticket.counts.done():
                     ticket.counts.set_result(count)
+        finally:
+            self._began = None
 
     def _take(self) -> list[Ticket]:
         batch: list[Ticket] = []

@@ -1,0 +1,77 @@
+"""The service put together: broker, database, committer, HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from litestar import Litestar
+
+from services.ingest.comments import post_comments
+from services.ingest.forgetting import Forgetting
+from services.ingest.intake import Intake
+from services.ingest.reception import Reception
+from services.ingest.settings import Settings
+from services.ingest.store import StoredHeads
+from shared.auth import KeyRing
+from shared.bus import Bus, Janitor
+from shared.db import Database
+from shared.web import Service, background, create_app
+
+API_VERSION = "1"
+STREAMS = ("COMMENTS", "OUTCOMES")
+"""What ingest writes, and therefore sweeps."""
+
+
+def make_app(settings: Settings) -> Service:
+    """The application; nothing is connected before its lifespan, which also creates what handlers need."""
+    database = Database.open(settings.ingest_database_url)
+    keyring = KeyRing()
+    bus: Bus | None = None
+
+    @asynccontextmanager
+    async def running(app: Litestar) -> AsyncIterator[None]:
+        nonlocal bus
+        heads = StoredHeads(database)
+        bus = await Bus.connect(settings.nats_url, name="ingest", replicas=settings.nats_replicas)
+        intake = Intake(publish=bus.publish, heads=heads)
+        app.state.reception = Reception(intake, author_key=settings.author_key.encode())
+        try:
+            async with bus, background(app) as tasks:
+                tasks.start("streams", partial(_declare, bus), once=True)
+                tasks.start("intake", intake.run, age=intake.age)
+                tasks.start("forgetting", Forgetting(heads).run)
+                tasks.start("janitor", Janitor(bus, streams=STREAMS).run)
+                await keyring.start(bus)
+                try:
+                    yield
+                finally:
+                    await keyring.stop()
+        finally:
+            database.close()
+
+    return create_app(
+        title="Otklik ingest",
+        version=API_VERSION,
+        description="Takes in comments and makes them durable.",
+        settings=settings,
+        route_handlers=[post_comments],
+        keyring=keyring,
+        lifespan=[running],
+        readiness={"broker": lambda: bus is not None and bus.ready, "database": database.ready},
+    )
+
+
+async def _declare(bus: Bus, stop: asyncio.Event) -> None:
+    """Declares the streams, for as long as it takes, but lets go when told to stop."""
+    declaring = asyncio.create_task(bus.ensure())
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({declaring, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if declaring.done():
+            declaring.result()
+    finally:
+        declaring.cancel()
+        stopped.cancel()

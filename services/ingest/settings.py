@@ -1,0 +1,50 @@
+"""What an operator sets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from shared.obs.log import LogFormat, LogLevel
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What `migrate` needs."""
+
+    ingest_database_url: Annotated[
+        str, Meta(description="Ingest's database: sqlite:///path or postgresql+psycopg://user:password@host/name.")
+    ] = "sqlite:///.data/ingest.db"
+    log_level: Annotated[LogLevel, Meta(description="Lowest level that is logged: debug, info, warning, error.")] = (
+        "info"
+    )
+    log_format: Annotated[
+        LogFormat, Meta(description="json, console, or auto: console on a terminal, JSON elsewhere.")
+    ] = "auto"
+
+
+class Settings(StoreSettings, frozen=True, kw_only=True):
+    """What `serve` needs."""
+
+    author_key: Annotated[
+        str,
+        Meta(
+            min_length=16,
+            description="Secret of the keyed hash that stands for authors; at least 16 characters. "
+            "With another one, known authors become strangers.",
+        ),
+    ]
+    nats_url: Annotated[str, Meta(description="The message broker, with user and password where it has them.")] = (
+        "nats://127.0.0.1:4222"
+    )
+    nats_replicas: Annotated[
+        int, Meta(ge=1, le=5, description="Copies that the broker keeps of each stream: 1 alone, 3 in a cluster.")
+    ] = 1
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    ingest_port: Annotated[int, Meta(ge=1, le=65_535, description="Port to listen on.")] = 8001
+    migrate: Annotated[bool, Meta(description="Whether `serve` brings its database up to date first.")] = True
+
+    def __repr__(self) -> str:
+        """Names no value: two of them hold secrets."""
+        return "Settings(…)"
