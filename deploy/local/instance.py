@@ -91,6 +91,7 @@ class Instance:
         self.settings = settings(directory, ports, environ)
         self._supervisor = Supervisor(directory, programs(), self.settings)
         self._stream: subprocess.Popen[bytes] | None = None
+        self._said_before = {log: log.stat().st_size for log in directory.log.glob("*.log")}
 
     def start(self) -> None:
         """Starts everything and returns when every service is ready; raises RunError with the log to look at."""
@@ -157,7 +158,7 @@ class Instance:
                 process.kill()
                 process.wait(timeout=10)
         if status != 0:
-            raise RunError(f"{module} {arguments[0]} failed:\n{last_words(log)}\nAll of it: {log}")
+            raise RunError(f"{module} {arguments[0]} failed:\n{self._last_words(log)}\nAll of it: {log}")
 
     def _popen(self, module: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - our own commands, no shell
@@ -179,9 +180,19 @@ class Instance:
             if not self.alive:
                 raise RunError(f"the process supervisor ended; see {self.directory.log / 'supervisor.log'}")
             if any(item.name == name and item.state in GIVEN_UP for item in self.conditions()):
-                raise RunError(f"{name} does not start:\n{last_words(log)}\nAll of it: {log}")
+                raise RunError(f"{name} does not start:\n{self._last_words(log)}\nAll of it: {log}")
             time.sleep(0.2)
-        raise RunError(f"{name} is not ready after {READY_S:.0f} s:\n{last_words(log)}\nAll of it: {log}")
+        raise RunError(f"{name} is not ready after {READY_S:.0f} s:\n{self._last_words(log)}\nAll of it: {log}")
+
+    def _last_words(self, log: Path, lines: int = 12) -> str:
+        """The end of what a log file got in this run."""
+        try:
+            with log.open("rb") as file:
+                file.seek(self._said_before.get(log, 0))
+                text = file.read().decode(errors="replace")
+        except FileNotFoundError:
+            text = ""
+        return "\n".join(text.splitlines()[-lines:]) or "(it said nothing)"
 
 
 def answers(url: str) -> bool:
@@ -191,15 +202,6 @@ def answers(url: str) -> bool:
             return bool(answer.status == 200)
     except OSError:  # URLError and HTTPError are kinds of it
         return False
-
-
-def last_words(log: Path, lines: int = 12) -> str:
-    """The end of a log file."""
-    try:
-        text = log.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return "(it said nothing)"
-    return "\n".join(text.splitlines()[-lines:]) or "(it said nothing)"
 
 
 def _admin_key(path: Path) -> list[str]:

@@ -25,8 +25,8 @@ from deploy.local import leash
 from deploy.local.directory import Directory, RunError, write_private
 
 ROOT = Path(__file__).resolve().parents[2]
-DRAIN_S = 20
-"""How long a service may take to finish what it began; the broker gets as long after that."""
+DRAIN_S = 30
+"""How long a service may take to finish what it began (it gives itself 25); the broker gets as long after that."""
 ANSWER_S = 5.0
 LONGEST_SOCKET_PATH = 90
 """A Unix socket's path is at most 103 bytes on macOS, 107 on Linux; supervisord binds '<path>.<pid>' first."""

@@ -1,0 +1,161 @@
+"""`make run` as a person meets it: errors that name their cause, a clean stop, a second start, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from deploy.local.directory import Directory
+from deploy.local.ports import is_free, pick
+from deploy.local.supervision import ROOT
+
+PORTS = ("OTKLIK_INGEST_PORT", "OTKLIK_CLASSIFIER_PORT", "OTKLIK_ROUTING_PORT")
+START_S = 120.0
+COMMENTS = 12
+
+
+def until(true: Callable[[], bool], timeout: float = 60.0) -> bool:
+    """Whether `true()` held at some time before the time-out."""
+    deadline = time.monotonic() + timeout
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+class Run:
+    """One `python -m deploy.local` on a directory and on ports of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.directory = Directory(root / "data")
+        self.ports = dict(zip(PORTS, pick(3), strict=True))
+        self.output = root / "output.txt"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.family: list[psutil.Process] = []
+
+    def start(self, *options: str, **environ: str) -> None:
+        """Begins; `await_up` waits for the addresses."""
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "deploy.local", *options],
+                cwd=ROOT,
+                env={**environment(self.directory.root, self.ports), **environ},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def await_up(self) -> None:
+        """Waits until the addresses are printed and remembers every process below."""
+        assert self.process is not None
+        assert until(lambda: "admin key" in self.said or self.ended, START_S), self.said
+        assert not self.ended, self.said
+        self.family = psutil.Process(self.process.pid).children(recursive=True)
+
+    @property
+    def ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def get(self, service: str, path: str) -> Any:
+        port = self.ports[f"OTKLIK_{service.upper()}_PORT"]
+        key = self.directory.admin_key.read_text().strip()
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Bearer {key}"})
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own address
+            return json.load(answer)
+
+    def interrupt(self) -> int:
+        """Ctrl-C, and the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=90)
+
+    def nothing_left(self) -> bool:
+        """Whether every process is gone and every port free."""
+        return not any(alive(process) for process in self.family) and all(map(is_free, self.ports.values()))
+
+    def clean(self) -> None:
+        """Whatever the test did: ends all of it."""
+        if self.process is not None and not self.ended:
+            self.family = self.family or psutil.Process(self.process.pid).children(recursive=True)
+            self.process.kill()
+            self.process.wait(timeout=30)
+        for process in self.family:
+            if alive(process):
+                process.kill()
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether it runs (a zombie does not)."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def environment(data: Path, ports: Mapping[str, int]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OTKLIK_")}
+    return {**kept, "OTKLIK_DATA_DIR": str(data), **{name: str(port) for name, port in ports.items()}}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    started = Run(tmp_path)
+    yield started
+    started.clean()
+
+
+def refused(run: Run, *options: str, **environ: str) -> str:
+    """What it says when it does not start."""
+    run.start(*options, **environ)
+    assert run.process is not None
+    assert run.process.wait(timeout=30) == 1
+    return run.said
+
+
+def test_a_port_in_use_is_named_with_the_variable_that_moves_it(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", run.ports["OTKLIK_ROUTING_PORT"]))
+        taken.listen()
+        said = refused(run)
+    assert f"port {run.ports['OTKLIK_ROUTING_PORT']} for routing is in use" in said
+    assert "OTKLIK_ROUTING_PORT" in said
+
+
+@pytest.mark.parametrize("wrong", ["http", "0", "65536", "-1", "８００１"])
+def test_what_is_no_port_is_refused(run: Run, wrong: str) -> None:
+    assert "OTKLIK_INGEST_PORT" in refused(run, OTKLIK_INGEST_PORT=wrong)
+
+
+def test_two_services_cannot_share_a_port(run: Run) -> None:
+    assert "cannot share" in refused(run, OTKLIK_ROUTING_PORT=str(run.ports["OTKLIK_INGEST_PORT"]))
+
+
+def test_a_second_instance_on_the_same_directory_is_refused(run: Run) -> None:
+    run.directory.make()
+    with run.directory.alone():
+        said = refused(run)
+    assert f"as process {os.getpid()}" in said
+    assert "OTKLIK_DATA_DIR" in said
+
+
+def test_a_directory_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()  # root may write everywhere, but not below a file
+    said = refused(run, OTKLIK_DATA_DIR=str(tmp_path / "file" / "data"))
+    assert "cannot write to" in said
+    assert "OTKLIK_DATA_DIR" in said
