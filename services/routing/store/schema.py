@@ -43,7 +43,9 @@ def _refers(target: str) -> ForeignKey:
 
 
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+    # SQLite has no booleans: there a query asks for `open = 1`, and only an index that says the same serves it.
+    sqlite = where if " " in where else f"{where} = 1"
+    return Index(name, *columns, unique=unique, sqlite_where=text(sqlite), postgresql_where=text(where))
 
 
 # The registry ----------------------------------------------------------------------------------------------------
@@ -143,6 +145,7 @@ comments = Table(
     Column("received_at", UtcMoment),
     Column("posted_at", UtcMoment),
     Column("case_id", Text),
+    Index("comments_by_time", "received_at", "id"),
     Index("comments_by_page", "page", "received_at", "id"),
     Index("comments_by_thread", "thread", "author"),
     _partial("comments_by_case", "case_id", where="case_id IS NOT NULL"),
@@ -227,6 +230,7 @@ tasks = Table(
     Column("opened_at", UtcMoment, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("skips", Integer, nullable=False),
+    Column("escalated", Boolean, nullable=False),
     Column("decided_at", UtcMoment),
     Column("lease_holder", Text),
     Column("lease_token", Integer),
@@ -298,7 +302,6 @@ events = Table(
     UniqueConstraint("id", name="events_id"),
     UniqueConstraint("number", name="events_number"),
     _partial("events_unnumbered", "seq", where="number IS NULL"),
-    _partial("events_by_case", "case_id", "seq", where="case_id IS NOT NULL"),
     _partial("events_by_comment", "comment_id", "seq", where="comment_id IS NOT NULL"),
     sqlite_autoincrement=True,
 )

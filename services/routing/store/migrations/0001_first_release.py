@@ -3,6 +3,8 @@
 Revision: 0001
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -16,9 +18,10 @@ depends_on = None
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def where(condition: str) -> dict[str, sa.TextClause]:
-    """The condition of a partial index on either database."""
-    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+def where(condition: str) -> dict[str, Any]:
+    """The condition of a partial index on either database; SQLite compares a boolean column with 1."""
+    sqlite = condition if " " in condition else f"{condition} = 1"
+    return {"sqlite_where": sa.text(sqlite), "postgresql_where": sa.text(condition)}
 
 
 def upgrade() -> None:
@@ -57,6 +60,7 @@ def make_tables() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("comments_by_case", "comments", ["case_id"], **where("case_id IS NOT NULL"))
+    op.create_index("comments_by_time", "comments", ["received_at", "id"])
     op.create_index("comments_by_page", "comments", ["page", "received_at", "id"])
     op.create_index("comments_by_thread", "comments", ["thread", "author"])
     op.create_index("official_answers", "comments", ["parent"], **where("author_kind = 'page'"))
@@ -81,7 +85,6 @@ def make_tables() -> None:
         sa.UniqueConstraint("number", name="events_number"),
         sqlite_autoincrement=True,
     )
-    op.create_index("events_by_case", "events", ["case_id", "seq"], **where("case_id IS NOT NULL"))
     op.create_index("events_by_comment", "events", ["comment_id", "seq"], **where("comment_id IS NOT NULL"))
     op.create_index("events_unnumbered", "events", ["seq"], **where("number IS NULL"))
     op.create_table(
@@ -234,6 +237,7 @@ def make_tables() -> None:
         sa.Column("opened_at", UtcMoment(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("skips", sa.Integer(), nullable=False),
+        sa.Column("escalated", sa.Boolean(), nullable=False),
         sa.Column("decided_at", UtcMoment()),
         sa.Column("lease_holder", sa.Text()),
         sa.Column("lease_token", sa.Integer()),

@@ -1,0 +1,107 @@
+"""The append-only log of everything that the machine and people did."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
+
+from services.routing.store.bulk import among, insert_rows
+from services.routing.store.schema import cases, events, relay
+
+SubjectKind = Literal["case", "task", "decision", "action", "registry", "key", "comment"]
+
+
+class Logged(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry. `number` is None until the relay gave it one, within a second of the commit."""
+
+    id: str
+    """UUIDv7; also the message id under which CASES has it."""
+    number: int | None = None
+    subject_kind: SubjectKind
+    subject_id: str
+    case_id: str | None = None
+    comment_id: str | None = None
+    event: str
+    """`^[a-z_]{1,40}$`"""
+    state: str
+    """The subject's state after it, by the same pattern."""
+    institution: str | None = None
+    """The institution responsible after it, where there is one."""
+    actor: str
+    """`system` or the id of the key that acted; never a person's name."""
+    at: datetime
+    reason: str = ""
+    data: Any = None
+    """What else is to be known of it, as JSON; never a citizen's words."""
+
+
+_COLUMNS = tuple(field.name for field in msgspec.structs.fields(Logged) if field.name != "number")
+_READ = [events.c[field.name] for field in msgspec.structs.fields(Logged)]
+
+
+def add(conn: Connection, new: Sequence[Logged]) -> None:
+    """Appends entries in this order; wake the relay after the commit."""
+    insert_rows(conn, events, _COLUMNS, [tuple(getattr(entry, name) for name in _COLUMNS) for entry in new])
+
+
+def page(
+    conn: Connection,
+    *,
+    after: int,
+    limit: int,
+    institutions: Collection[str] | None = None,
+    subject_kinds: Collection[SubjectKind] | None = None,
+) -> list[Logged]:
+    """The first `limit` numbered entries beyond number `after`; only those of `institutions` and `subject_kinds`,
+    where given. Whoever goes on after the last number read misses none, however late its transaction committed."""
+    query = select(*_READ).where(events.c.number > after).order_by(events.c.number).limit(limit)
+    if institutions is not None:
+        query = query.where(among(conn, events.c.institution, institutions))
+    if subject_kinds is not None:
+        query = query.where(events.c.subject_kind.in_(sorted(subject_kinds)))
+    return _read(conn, query)
+
+
+def last_number(conn: Connection) -> int:
+    """The highest number given so far; 0 before the first."""
+    return int(conn.execute(select(relay.c.numbered)).scalar_one())
+
+
+def of_case(conn: Connection, case_id: str) -> list[Logged]:
+    """All that happened to a case, the oldest first."""
+    # By way of its comment: one index serves both, and every event of a case names its comment too.
+    comment = select(cases.c.comment_id).where(cases.c.id == case_id).scalar_subquery()
+    query = select(*_READ).where(events.c.comment_id == comment, events.c.case_id == case_id)
+    return _read(conn, query.order_by(events.c.seq))
+
+
+def of_comment(conn: Connection, comment_id: str) -> list[Logged]:
+    """All that happened to a comment's case, tasks, decisions and actions, the oldest first."""
+    return _read(conn, select(*_READ).where(events.c.comment_id == comment_id).order_by(events.c.seq))
+
+
+_number = update(events).where(events.c.seq == bindparam("_seq")).values(number=bindparam("_number"))
+
+
+def give_numbers(conn: Connection, *, after: int, limit: int) -> int:
+    """Numbers the oldest `limit` entries that have none, from `after` + 1 on; returns the last number given.
+
+    Only under the lock of the relay's row. Entries of one subject are numbered in the order they were written in.
+    """
+    waiting = select(events.c.seq).where(events.c.number.is_(None)).order_by(events.c.seq).limit(limit)
+    seqs = conn.execute(waiting).scalars().all()
+    if seqs:
+        conn.execute(_number, [{"_seq": seq, "_number": after + place} for place, seq in enumerate(seqs, start=1)])
+    return after + len(seqs)
+
+
+def _read(conn: Connection, query: Select[Any]) -> list[Logged]:
+    return [_logged(row) for row in conn.execute(query)]
+
+
+def _logged(row: Row[Any]) -> Logged:
+    return Logged(**row._mapping)
