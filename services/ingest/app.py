@@ -10,6 +10,7 @@ from functools import partial
 from litestar import Litestar
 
 from services.ingest.comments import post_comments
+from services.ingest.committer import Committer
 from services.ingest.forgetting import Forgetting
 from services.ingest.intake import Intake
 from services.ingest.reception import Reception
@@ -36,12 +37,13 @@ def make_app(settings: Settings) -> Service:
         nonlocal bus
         heads = StoredHeads(database)
         bus = await Bus.connect(settings.nats_url, name="ingest", replicas=settings.nats_replicas)
-        intake = Intake(publish=bus.publish, heads=heads)
+        intake = Intake()
+        committer = Committer(intake, publish=bus.publish, heads=heads)
         app.state.reception = Reception(intake, author_key=settings.author_key.encode())
         try:
             async with bus, background(app) as tasks:
                 tasks.start("streams", partial(_declare, bus), once=True)
-                tasks.start("intake", intake.run, age=intake.age)
+                tasks.start("committer", committer.run, age=committer.age)
                 tasks.start("forgetting", Forgetting(heads).run)
                 tasks.start("janitor", Janitor(bus, streams=STREAMS).run)
                 await keyring.start(bus)

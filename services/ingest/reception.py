@@ -20,7 +20,7 @@ MAX_BODY = 8 * 1024 * 1024
 """Bytes of a body that is not NDJSON."""
 MAX_LISTED = 1_000
 """Rejected items that an answer names; the rest is only counted."""
-MAX_GROUPS_AHEAD = 4
+MAX_GROUPS_AHEAD = 8
 """Groups of one stream that may wait for their commit while the next is read."""
 IDLE_TIMEOUT = 60.0
 """Seconds that a stream may be silent."""
