@@ -68,7 +68,7 @@ class KeyRing:
         self._records: dict[str, KeyRecord] = {}
         self._sequence: int | None = None
         self._confirmed_at: float | None = None
-        self._asked_at: float | None = None
+        self._looked_at: float | None = None
         self._loaded_at: float | None = None
         self._bus: Buckets | None = None
         self._bucket: KeyBucket | None = None
@@ -122,7 +122,7 @@ class KeyRing:
             await self._refresh(self._bus)
 
     async def _refresh(self, bus: Buckets) -> None:
-        asked_at = self._asked_at = self._monotonic()
+        asked_at = self._monotonic()
         async with asyncio.timeout(ANSWER_SECONDS):
             if self._bucket is None:
                 self._bucket = await bus.bucket(BUCKET)
@@ -159,9 +159,9 @@ class KeyRing:
         now = self._monotonic()
         if self._lock is None or self._lock.locked():
             return
-        if self._asked_at is not None and now - self._asked_at < RECHECK_SECONDS:
+        if self._looked_at is not None and now - self._looked_at < RECHECK_SECONDS:
             return
-        self._asked_at = now
+        self._looked_at = now
         # Whatever went wrong shows as staleness, and the follower logs it.
         with suppress(Exception):
             await self.refresh()
