@@ -3,7 +3,7 @@
 from shared.web.app import BODY_LIMIT, create_app
 from shared.web.etag import check_version, etag
 from shared.web.health import Background, Health, background
-from shared.web.page import Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.web.page import DEFAULT_PAGE, MAX_PAGE, Cursor, Limit, Page, decode_cursor, encode_cursor
 from shared.web.problem import FieldError, Problem, problem_response
 from shared.web.request import ServiceRequest
 from shared.web.serve import serve
@@ -11,6 +11,8 @@ from shared.web.service import Service
 
 __all__ = [
     "BODY_LIMIT",
+    "DEFAULT_PAGE",
+    "MAX_PAGE",
     "Background",
     "Cursor",
     "FieldError",

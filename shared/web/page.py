@@ -7,7 +7,7 @@ import binascii
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
-from msgspec import Meta
+from litestar.params import QueryParameter
 
 from shared.errors import Invalid
 
@@ -18,8 +18,13 @@ DEFAULT_PAGE = 50
 MAX_CURSOR = 1_000
 """Characters."""
 
-Cursor = Annotated[str | None, Meta(max_length=MAX_CURSOR)]
-Limit = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
+Cursor = Annotated[
+    str | None, QueryParameter(max_length=MAX_CURSOR, description="`next` of the page before, unchanged.")
+]
+"""A handler's `cursor: Cursor = None`."""
+
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE, description="How many items at most.")]
+"""A handler's `limit: Limit = DEFAULT_PAGE`."""
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

@@ -199,7 +199,7 @@ def invalid_body(error: Exception) -> tuple[str, tuple[FieldError, ...]]:
     if isinstance(error, RecursionError):
         return "the body is nested too deeply", ()
     if isinstance(error, UnicodeDecodeError):
-        return f"the body is not UTF-8 (byte {error.start})", ()
+        return "the body is not UTF-8", ()
     return f"the body is no JSON: {first_line(error).removeprefix('JSON is malformed: ')}", ()
 
 
