@@ -113,7 +113,13 @@ TABLE: Mapping[str, Rule] = {
     "reopened": Rule(verb="reopen", actors=_STAFF, to={"answered": "routed", "closed": "routed"}),
     "routed": Rule(
         actors=_SYSTEM,
-        to={"routed": "routed", "returned": "routed", "transferred": "routed", "void": "void"},
+        to={
+            "routed": "routed",
+            "returned": "routed",
+            "transferred": "routed",
+            "void": "void",
+            "answered": "answered",
+        },
     ),
     "retagged": Rule(actors=_SYSTEM, to={state: state for state in _EVERY}),
     "joined": Rule(actors=_SYSTEM, to={state: state for state in _EVERY}),

@@ -77,7 +77,7 @@ def route(registry: Registry, places: PlaceIndex, facts: Facts, rules: Sequence[
     4. The page's owner.
     5. The coordinator of the territory.
 
-    The territory is the one that the text names, else the page's, else `root`.
+    The territory is the one that the text names, else the page's, else `root`; in the second case the page's.
     """
     page = registry.page(facts.page)
     place = places.find(facts.text, page.territory if page else None)
@@ -86,10 +86,10 @@ def route(registry: Registry, places: PlaceIndex, facts: Facts, rules: Sequence[
     owner = page.institution if page and page.institution in registry.institutions else None
     lost: list[Candidate] = []
 
-    def decided(institution: str, by: By, why: Why) -> Route:
+    def decided(institution: str, by: By, why: Why, territory: str = at) -> Route:
         return Route(
             institution=institution,
-            territory=at,
+            territory=territory,
             by=by,
             why=why,
             place=place,
@@ -104,10 +104,11 @@ def route(registry: Registry, places: PlaceIndex, facts: Facts, rules: Sequence[
         if institution is not None and institution in registry.institutions:
             lost += _others(institution, levels, fallback)
             return decided(institution, "rule", Why(kind="rule", ids=(rule.id,), words="an operator's rule matches"))
-    if owner is not None and _own_topic(registry, owner, facts.topic):
+    if page is not None and owner is not None and _own_topic(registry, owner, facts.topic):
         lost += _others(owner, levels, fallback)
         why = Why(kind="own_topic", ids=(owner, facts.topic), words="the page's owner does this on its own premises")
-        return decided(owner, "page_owner", why)
+        # Where the institution is, whatever place its visitors come from.
+        return decided(owner, "page_owner", why, page.territory)
     if levels:
         level, candidates = levels[0]
         chosen, beaten = _choose(registry, candidates, owner)

@@ -98,8 +98,9 @@ class Revisit(msgspec.Struct, frozen=True, kw_only=True, tag_field="effect"):
 Effect = OpenCase | ChangeCase | JoinCase | OpenTask | UpdateTask | WithdrawTask | Revisit
 
 
-_AUTOMATIC = ("routed", "void")
-"""The states in which a case that nobody touched still follows its comment's route."""
+_AUTOMATIC = ("routed", "void", "answered")
+"""The states in which a case that nobody touched still follows its comment's route: also when it was voided or
+answered outside meanwhile, for the edit may have come first and been told last."""
 
 
 def needs_route(standing: Standing, case: Case | None, thread: Thread | None = None) -> Version | None:
