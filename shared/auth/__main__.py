@@ -19,6 +19,7 @@ from shared.auth.registry import KeyRegistry
 from shared.bus import Bus
 from shared.clock import new_id, utc_now
 from shared.errors import OtklikError
+from shared.obs import configure_logging
 
 T = TypeVar("T")
 TIMEOUT = 20.0
@@ -61,6 +62,8 @@ def _run(url: str, replicas: int, work: Callable[[KeyRegistry], Awaitable[T]]) -
 @click.group()
 def main() -> None:
     """Keys for people and systems: made here, shown once, revoked at any time."""
+    # Standard output is for keys alone; what goes wrong is said on standard error.
+    configure_logging(service="auth", level="warning")
 
 
 @main.command()
