@@ -11,6 +11,7 @@ import click
 from shared.bus import dead
 from shared.bus.connection import Bus
 from shared.errors import OtklikError
+from shared.obs import configure_logging
 
 NATS_URL = click.option(
     "--nats-url", envvar="OTKLIK_NATS_URL", default="nats://127.0.0.1:4222", show_default=True, help="The broker."
@@ -33,6 +34,8 @@ def _run(url: str, work: Callable[[Bus], Awaitable[None]]) -> None:
 @click.group()
 def main() -> None:
     """Commands on the message broker."""
+    # Standard output is for what was asked; what goes wrong is said on standard error.
+    configure_logging(service="ops", level="warning")
 
 
 @main.group("dead")
