@@ -25,10 +25,14 @@ _MILLISECONDS = re.compile(r"\d{12,13}")
 def read_moment(text: str, zone: tzinfo, form: str | None = None) -> datetime:
     """The moment in `text`; one without an offset is in `zone`. `form` (strptime's letters) is the only one tried.
 
-    Raises ValueError, which names the formats, for anything else.
+    Raises ValueError, which quotes nothing, for anything else.
     """
     if form is not None:
-        return _in(zone, datetime.strptime(text, form))  # noqa: DTZ007 - the zone is added by _in
+        try:
+            return _in(zone, datetime.strptime(text, form))  # noqa: DTZ007 - the zone is added by _in
+        except ValueError as error:
+            # strptime's own words would quote what stands there.
+            raise ValueError("posted_at: does not fit --date-format") from error
     try:
         if _SECONDS.fullmatch(text):
             return datetime.fromtimestamp(float(text), UTC)
