@@ -94,6 +94,9 @@ async def _serve(app_factory: Callable[[], Litestar], host: str, port: int, stop
         _log.error("did not stop in time", seconds=stop_seconds)
         _exit_now(1)
     except Exception as error:
+        setting = _setting_at_fault(error)
+        if setting is not None:
+            raise setting from error
         _log.error("cannot run", exc_info=error)
         return 1
     _log.info("stopped")
@@ -113,6 +116,13 @@ def _server(app: Litestar, host: str, port: int) -> Server:
     )
     logging.getLogger("_granian").propagate = False
     return server
+
+
+def _setting_at_fault(error: BaseException) -> SettingsError | None:
+    if isinstance(error, BaseExceptionGroup):
+        # Litestar's lifespan runs in a task group, which wraps what fails in it.
+        return next(filter(None, map(_setting_at_fault, error.exceptions)), None)
+    return error if isinstance(error, SettingsError) else None
 
 
 async def _first(told: asyncio.Event, failed: asyncio.Event, serving: asyncio.Task[None]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -18,6 +20,11 @@ _log = structlog.get_logger("web")
 
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds; their lines stand at debug."""
+
+SWALLOWED_BYTES = 32 * 1024 * 1024
+SWALLOWED_SECONDS = 10.0
+"""How much of a body that nobody wants is read before an error is answered. Closing the connection with the body
+unread makes the network stack discard our answer, and the client learns only that the connection broke."""
 
 NO_HANDLER = "(none)"
 """The handler's name for requests that matched no path."""
@@ -46,6 +53,7 @@ class _Exchange:
         self._status = 0
         self._head = scope["method"] == "HEAD"
         self._head_done = False
+        self._body_read = not _announces_body(scope)
         self.request_id = str(new_id())
 
     async def run(self, call: Any) -> None:
@@ -73,10 +81,15 @@ class _Exchange:
         if self._head_done:
             # Whoever still streams an answer to HEAD may stop.
             return {"type": "http.disconnect"}
-        return await self._receive()
+        message = await self._receive()
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            self._body_read = True
+        return message
 
     async def _say(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if message["status"] >= 400 and not self._body_read:
+                await self._swallow()
             self._status = message["status"]
             self._first_byte = time.perf_counter()
             message["headers"] = [*message.get("headers", []), (b"x-request-id", self.request_id.encode())]
@@ -87,6 +100,13 @@ class _Exchange:
             message["body"] = b""
             message["more_body"] = False
         await self._send(message)
+
+    async def _swallow(self) -> None:
+        swallowed = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SWALLOWED_SECONDS):
+                while not self._body_read and swallowed < SWALLOWED_BYTES:
+                    swallowed += len((await self._hear()).get("body", b""))
 
     async def _apologize(self) -> None:
         document = {"title": "Internal error", "status": 500, "instance": f"urn:uuid:{self.request_id}"}
@@ -109,6 +129,12 @@ class _Exchange:
             status=self._status,
             ms=round((ended - self._began) * 1000, 1),
         )
+
+
+def _announces_body(scope: HTTPScope) -> bool:
+    """Whether a body follows without being asked for (who sends Expect waits for our word, and may get the error)."""
+    names = {name for name, value in scope["headers"] if (name, value) != (b"content-length", b"0")}
+    return bool(names & {b"content-length", b"transfer-encoding"}) and b"expect" not in names
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
