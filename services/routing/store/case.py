@@ -47,17 +47,16 @@ def leads(conn: Connection, ids: Collection[str]) -> dict[str, str]:
     return {row.id: row.comment_id for row in conn.execute(query)}
 
 
-def open_in_threads(conn: Connection, threads: Collection[str]) -> list[tuple[str, str, Case]]:
-    """The open cases opened for comments of these threads, as (thread, author, case), the oldest first."""
+def open_in_threads(conn: Connection, threads: Collection[str]) -> list[tuple[str, str, str]]:
+    """The open cases opened for comments of these threads, as (thread, author, id of the case)."""
     if not threads:
         return []
     query = (
-        select(cases, comments.c.thread.label("_thread"), comments.c.author.label("_author"))
+        select(comments.c.thread, comments.c.author, cases.c.id)
         .join(comments, comments.c.id == cases.c.comment_id)
         .where(among(conn, comments.c.thread, threads), comments.c.author.is_not(None), cases.c.open)
-        .order_by(cases.c.opened_at, cases.c.id)
     )
-    return [(row._mapping["_thread"], row._mapping["_author"], case_of(row)) for row in conn.execute(query)]
+    return [(row.thread, row.author, row.id) for row in conn.execute(query)]
 
 
 def add(conn: Connection, new: Sequence[Case]) -> None:

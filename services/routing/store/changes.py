@@ -142,15 +142,19 @@ class Changes:
         self._log_action(kept, "ordered", "ordered", actor=ordered.ordered_by, reason=ordered.ground)
         self.publish(ordered, ordered.id)
 
-    def outcome(self, before: Ordered, told: Outcome) -> None:
+    def outcome(self, before: Ordered, told: Outcome) -> Ordered:
         """A platform's word on an action; the same word again changes nothing."""
         after = msgspec.structs.replace(
             before, result=told.result, settled_at=told.at, detail=told.detail, link=told.link
         )
-        if after == before:
-            return
-        self._actions[after.id] = (before, after)
-        self._log_action(after, told.result, told.result, actor="system", reason=told.detail)
+        if after != before:
+            self._actions[after.id] = (before, after)
+            self._log_action(after, told.result, told.result, actor="system", reason=told.detail)
+        return after
+
+    def decided(self, id: str) -> Decision | None:
+        """A decision as this transaction has left it; None when it has not touched it."""
+        return self._decisions[id][1] if id in self._decisions else None
 
     def log(self, entry: Logged) -> None:
         """Anything else for the log."""

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from services.routing.domain.comment import Content, Correction, Version, VersionKind
-from services.routing.store.bulk import among, before, insert_new_rows
+from services.routing.store.bulk import among, insert_new_rows
 from services.routing.store.schema import comment_versions, comments
 from shared.events import Attachment, AuthorKind, Flags, Tag, TopicScore
 
@@ -107,15 +107,11 @@ def official_answers(conn: Connection, parents: Collection[str]) -> list[Comment
     return [_comment(row) for row in conn.execute(query)]
 
 
-def thread(conn: Connection, id: str, *, limit: int = 200) -> list[Comment]:
-    """The comments of one thread in the order in which they came in, at most `limit` of them."""
-    query = (
-        select(comments)
-        .where(comments.c.thread == id, comments.c.version > 0)
-        .order_by(comments.c.received_at, comments.c.id)
-        .limit(limit)
-    )
-    return [_comment(row) for row in conn.execute(query)]
+def threads_among(conn: Connection, ids: Collection[str]) -> list[str]:
+    """Those of `ids` that are the thread of some comment."""
+    if not ids:
+        return []
+    return list(conn.execute(select(comments.c.thread).where(among(conn, comments.c.thread, ids)).distinct()).scalars())
 
 
 def versions(conn: Connection, ids: Collection[str]) -> dict[str, list[CommentVersion]]:
@@ -206,28 +202,6 @@ def correct(conn: Connection, id: str, version: int, correction: Correction) -> 
         .where(comment_versions.c.comment_id == id, comment_versions.c.version == version)
         .values(correction=correction)
     )
-
-
-def page(
-    conn: Connection,
-    *,
-    limit: int,
-    after: tuple[datetime, str] | None = None,
-    pages: Collection[str] | None = None,
-    tag: str | None = None,
-) -> list[Comment]:
-    """The comments that came in last, newest first, `limit` of them from beyond `after` (received_at, id); only those
-    on `pages` and with `tag`, where given. Comments that were only referred to, and tombstones, are left out."""
-    columns = comments.c
-    query = select(comments).where(columns.content_version.is_not(None))
-    if pages is not None:
-        query = query.where(among(conn, columns.page, pages))
-    if tag is not None:
-        query = query.where(columns.tag == tag)
-    if after is not None:
-        query = query.where(before((columns.received_at, columns.id), after))
-    query = query.order_by(columns.received_at.desc(), columns.id.desc()).limit(limit)
-    return [_comment(row) for row in conn.execute(query)]
 
 
 def _comment(row: Row[Any]) -> Comment:
