@@ -121,7 +121,7 @@ class Relay:
         )
 
     async def _publish(self, turn: Turn) -> None:
-        outgoing = [case_event(entry) for entry in turn.log if entry.subject_kind == "case"]
+        outgoing = [case_event(entry) for entry in turn.log]
         outgoing += [self._restore(row) for row in turn.outbox]
         if not outgoing:
             return

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, func, select, update
 
 from services.routing.store.bulk import among, insert_rows
 from services.routing.store.schema import cases, events, relay
@@ -84,19 +84,25 @@ def of_comment(conn: Connection, comment_id: str) -> list[Logged]:
     return _read(conn, select(*_READ).where(events.c.comment_id == comment_id).order_by(events.c.seq))
 
 
-_number = update(events).where(events.c.seq == bindparam("_seq")).values(number=bindparam("_number"))
-
-
 def give_numbers(conn: Connection, *, after: int, limit: int) -> int:
     """Numbers the oldest `limit` entries that have none, from `after` + 1 on; returns the last number given.
 
     Only under the lock of the relay's row. Entries of one subject are numbered in the order they were written in.
     """
-    waiting = select(events.c.seq).where(events.c.number.is_(None)).order_by(events.c.seq).limit(limit)
-    seqs = conn.execute(waiting).scalars().all()
-    if seqs:
-        conn.execute(_number, [{"_seq": seq, "_number": after + place} for place, seq in enumerate(seqs, start=1)])
-    return after + len(seqs)
+    oldest = select(events.c.seq).where(events.c.number.is_(None)).order_by(events.c.seq).limit(limit).subquery()
+    placed = select(oldest.c.seq, func.row_number().over(order_by=oldest.c.seq).label("place")).subquery()
+    statement = update(events).where(events.c.seq == placed.c.seq).values(number=after + placed.c.place)
+    return after + conn.execute(statement).rowcount
+
+
+def of_cases(conn: Connection, *, after: int, through: int) -> list[Logged]:
+    """The entries of cases with a number beyond `after`, up to `through`, as CASES tells them: without their data."""
+    query = (
+        select(*(column for column in _READ if column.name != "data"))
+        .where(events.c.number > after, events.c.number <= through, events.c.subject_kind == "case")
+        .order_by(events.c.number)
+    )
+    return _read(conn, query)
 
 
 def _read(conn: Connection, query: Select[Any]) -> list[Logged]:

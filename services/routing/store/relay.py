@@ -23,17 +23,22 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What to publish next, in this order within each list."""
 
     log: Sequence[Logged]
-    """Numbered entries, those of cases for CASES, the others only to be passed over."""
+    """Numbered entries of cases, for CASES."""
+    through: int
+    """The number up to which CASES is complete once this turn is published."""
     outbox: Sequence[Waiting]
     numbered: int
     """The last number given."""
     more: bool
     """True when there may be more than fitted into one turn."""
 
+    published: int
+    """The number up to which CASES is complete already."""
+
     @property
     def empty(self) -> bool:
-        """True when there is nothing to publish."""
-        return not self.log and not self.outbox
+        """True when there is nothing to publish or to pass over."""
+        return not self.outbox and self.through == self.published
 
 
 def waiting(conn: Connection) -> int:
@@ -54,17 +59,23 @@ def turn(
     published = row.published
     if done is not None:
         outbox.remove(conn, [one.seq for one in done.outbox])
-        published = max(published, *(one.number or 0 for one in done.log), 0)
+        published = max(published, done.through)
     if row.holder not in (None, holder) and row.held_until > now:
         if published != row.published:
             conn.execute(update(table).values(published=published))
         return None
     numbered = event.give_numbers(conn, after=row.numbered, limit=limit)
     conn.execute(update(table).values(numbered=numbered, published=published, holder=holder, held_until=now + hold))
-    log = event.page(conn, after=published, limit=limit)
+    through = min(numbered, published + limit)
     out = outbox.first(conn, limit=limit)
-    more = len(log) == limit or len(out) == limit or numbered - row.numbered == limit
-    return Turn(log=log, outbox=out, numbered=numbered, more=more)
+    return Turn(
+        log=event.of_cases(conn, after=published, through=through),
+        through=through,
+        published=published,
+        outbox=out,
+        numbered=numbered,
+        more=through < numbered or len(out) == limit or numbered - row.numbered == limit,
+    )
 
 
 def let_go(conn: Connection, *, holder: str) -> None:
