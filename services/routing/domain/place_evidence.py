@@ -12,6 +12,7 @@ from services.routing.domain.place_words import (
     AREA_FORMS,
     BESIDE,
     CLOSED,
+    CONJUNCTIONS,
     HOUSE,
     IN,
     ON,
@@ -45,6 +46,10 @@ class Sight(msgspec.Struct, frozen=True, gc=False):
     """A house number follows."""
     alone: bool
     """Nothing follows that the name could be the adjective of."""
+    goes_on: bool
+    """A word follows that begins something else than a name or a thought: «опять», «нет», «дом»."""
+    opening: bool
+    """It begins a sentence or stands behind punctuation."""
     area_next: bool
     """«район», «область» … or a street's kind follows: another name than a settlement's."""
 
@@ -70,6 +75,10 @@ class Sight(msgspec.Struct, frozen=True, gc=False):
             clear_capital=(first.capital and not first.first) or (end - start > 1 and last.capital),
             house=_house(text, end),
             alone=after is None or after.apart or next_word in CLOSED or next_word[0].isdigit(),
+            goes_on=after is not None
+            and not after.apart
+            and (next_word[0].isdigit() or (next_word in CLOSED and next_word not in CONJUNCTIONS)),
+            opening=first.first or first.apart,
             area_next=next_word in AREA_FORMS or next_word in STREET_KINDS,
         )
 
@@ -87,16 +96,14 @@ def _street(sight: Sight, care: int) -> bool:
             return sight.on or sight.clear_capital or sight.house or (sight.capital and sight.alone)
         case place_forms.WORD:
             return sight.on or sight.house or (sight.beside and sight.clear_capital)
-        case place_forms.LOOSE:
+        case place_forms.LOOSE | place_forms.PEOPLE:
             if sight.area_next:
                 return False
-            if sight.on or sight.inside or sight.beside:
-                return (
-                    sight.house
-                    or (sight.on and (sight.clear_capital or sight.alone))
-                    or ((sight.inside or sight.beside) and sight.clear_capital and sight.alone)
-                )
-            return sight.house and sight.capital
+            if sight.house:
+                return sight.on or sight.inside or sight.beside or sight.capital or sight.opening
+            if sight.on:
+                return sight.clear_capital or (sight.alone if care == place_forms.LOOSE else sight.goes_on)
+            return (sight.inside or sight.beside) and sight.clear_capital and sight.alone
         case place_forms.STRICT:
             return sight.clear_capital and not sight.area_next and (sight.on or sight.inside or sight.beside)
         case place_forms.NUMBER:

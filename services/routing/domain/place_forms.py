@@ -27,8 +27,8 @@ NAME = 1
 WORD = 2
 """A common noun that stands unchanged: «Мира». Needs the street's kind, «на» or «по», or a house number."""
 LOOSE = 3
-"""An adjective, or what could be people: «Садовой», «Строителей». As WORD, and after the preposition either a capital
-letter or a next word that cannot belong to it («на новой неделе» is no street)."""
+"""An adjective: «Садовой». As WORD, and after the preposition either a capital letter or a next word that cannot belong
+to it («на новой неделе» is no street)."""
 NUMBER = 4
 """Could be a date or an anniversary: «8 Марта». Needs the street's kind, or a preposition and a house number."""
 PLACE_WORD = 5
@@ -39,6 +39,10 @@ PLACE_LOOSE = 6
 STRICT = 7
 """An adjective that people rarely use alone: «Больничный» for «переулок Больничный». Needs its kind, or a preposition
 and a capital letter («на больничном» is on sick leave)."""
+
+PEOPLE = 8
+"""What could be people as well: «Строителей». As LOOSE, but the next word must be one that ends no thought: «на
+строителей опять темно» is a street, «надеемся на строителей» is none."""
 
 MAX_FORMS = 64
 """Forms of one name; a phrase of six cases and an ordinal needs no more."""
@@ -118,7 +122,7 @@ def _one_word_street(word: str, gender: str) -> list[tuple[str, int]]:
             care = NAME
         else:
             # The genitive of people is their accusative too: «надеемся на строителей».
-            care = LOOSE if {"anim", "plur"} <= genitive.tag.grammemes else WORD
+            care = PEOPLE if {"anim", "plur"} <= genitive.tag.grammemes else WORD
         return [(word, care)]
     nominative = next((p for p in parses if "NOUN" in p.tag and "nomn" in p.tag), None)
     if nominative is not None:

@@ -149,6 +149,9 @@ CLOSED: frozenset[str] = _set(
 )
 """Words that cannot be the noun of an adjective before them: after «на садовой» they leave the street alone."""
 
+CONJUNCTIONS: frozenset[str] = _set("и а но или что чтобы как так когда")
+"""Those of CLOSED that may go on with the same thought."""
+
 UNITS: frozenset[str] = _set(
     "раз раза дня дней день сутки суток недели недель неделю месяц месяца месяцев лет год года годов час часа "
     "часов "

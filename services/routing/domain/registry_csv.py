@@ -145,7 +145,7 @@ class _Reading:
                 return rows[id].fields["parent"] or None
             return before[id].parent if id in before else None
 
-        ordered: dict[str, Record] = {}
+        ordered: dict[str, Record] = {ROOT: rows[ROOT]} if ROOT in rows else {}
         sound: set[str] = {ROOT}
         for id, record in rows.items():
             way: dict[str, None] = {}
@@ -160,7 +160,6 @@ class _Reading:
                 continue
             sound.update(way)
             ordered.update({step: rows[step] for step in reversed(way) if step in rows and step not in ordered})
-        ordered.update({ROOT: rows[ROOT]} if ROOT in rows else {})
         return list(ordered.values())
 
     def _territory(self, record: Record) -> Territory:
