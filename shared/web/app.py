@@ -14,7 +14,7 @@ from litestar.types import ControllerRouterHandler
 from shared.auth import bearer_of
 from shared.auth.middleware import Authenticator, Credentials, KeyMiddleware
 from shared.web.health import Check, Health
-from shared.web.openapi import openapi_config
+from shared.web.openapi import StructSchemas, openapi_config
 from shared.web.probes import healthz, metrics_page, readyz
 from shared.web.problem import EXCEPTION_HANDLERS
 from shared.web.request import ServiceRequest
@@ -53,6 +53,7 @@ def create_app(
         middleware=[DefineMiddleware(KeyMiddleware, keyring=keyring, credentials=credentials)],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi_config(title=title, version=version, description=description),
+        plugins=[StructSchemas()],
         request_class=ServiceRequest,
         request_max_body_size=BODY_LIMIT,
         # The canonical line of `service.py` is the only one; Litestar's own would carry bodies and tracebacks.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Litestar, Request, Response, Router
@@ -14,12 +15,19 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec.schema import Schema
+from litestar.plugins import OpenAPISchemaPlugin
 from litestar.routes import HTTPRoute
+from litestar.typing import FieldDefinition
 
 from shared.auth.guard import RoleGuard
 from shared.auth.middleware import PUBLIC
 from shared.web.problem import MEDIA_TYPE, FieldError, Problem
 from shared.web.reference import reference_page
+
+if TYPE_CHECKING:
+    # Litestar's own plugin protocol names this class, which has no public home.
+    from litestar._openapi.schema_generation import SchemaCreator
 
 PATH = "/docs"
 SCHEME = "key"
@@ -80,6 +88,26 @@ def openapi_config(*, title: str, version: str, description: str) -> OpenAPIConf
             PATH, route_handlers=[], opt={PUBLIC: True}, include_in_schema=False, after_request=_refuse_unknown_page
         ),
     )
+
+
+class StructSchemas(OpenAPISchemaPlugin):
+    """Adds to Litestar's description of a struct its docstring, and that it refuses unknown members where it does."""
+
+    def is_plugin_supported_field(self, field_definition: FieldDefinition) -> bool:
+        """Structs."""
+        return not field_definition.is_union and field_definition.is_subclass_of(msgspec.Struct)
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: SchemaCreator) -> Schema:
+        """The struct's schema."""
+        for plugin in schema_creator.plugins:
+            if plugin is not self and schema_creator.plugin_supports_field(plugin, field_definition):
+                schema = plugin.to_openapi_schema(field_definition, schema_creator)
+                kind = field_definition.type_
+                schema.description = schema.description or inspect.getdoc(kind)
+                if kind.__struct_config__.forbid_unknown_fields:
+                    schema.additional_properties = False
+                return schema
+        raise TypeError(f"nothing describes {field_definition.type_}")
 
 
 def _refuse_unknown_page(response: Response[Any]) -> Response[Any]:

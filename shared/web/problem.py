@@ -192,8 +192,10 @@ def _request_id(request: Request[Any, Any, Any]) -> str:
 def invalid_body(error: Exception) -> tuple[str, tuple[FieldError, ...]]:
     """What is wrong with a body that msgspec refused: a sentence, and the place in it."""
     if isinstance(error, msgspec.ValidationError):
-        message, found, path = first_line(error).partition(" - at `")
-        path = path.rstrip("`") if found else "$"
+        # The path stands last, in backquotes; an unknown field's name before it may hold anything.
+        message, found, path = str(error).rpartition(" - at `")
+        message, path = (message, path.rstrip("`")) if found else (path, "$")
+        message, path = message[:MAX_DETAIL], path[:MAX_DETAIL]
         item = FieldError(message=message, path=path, source="body")
         return f"body {path}: {message}", (item,)
     if isinstance(error, RecursionError):

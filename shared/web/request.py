@@ -24,7 +24,31 @@ class ServiceRequest(Request[Principal, None, Any]):
         field = self.route_handler.parsed_data_field
         kind = Any if field is None else field.raw
         try:
-            return msgspec.json.decode(body, type=kind)
+            return decode_body(body, kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             detail, errors = invalid_body(error)
             raise Invalid(detail, extra={"errors": msgspec.to_builtins(errors)} if errors else None) from error
+
+
+def decode_body(body: bytes, kind: Any) -> Any:
+    """`body` as a value of the type `kind`; raises what msgspec raises.
+
+    2.0 counts as the integer 2, as JSON Schema has it: our own document says `integer`.
+    """
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        if "got `float`" not in str(error):
+            raise
+        return msgspec.convert(_with_integers(msgspec.json.decode(body)), type=kind, str_keys=True)
+
+
+def _with_integers(value: Any) -> Any:
+    match value:
+        case float():
+            return int(value) if value.is_integer() else value
+        case list():
+            return [_with_integers(item) for item in value]
+        case dict():
+            return {key: _with_integers(item) for key, item in value.items()}
+    return value

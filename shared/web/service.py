@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Litestar
+from litestar.routes import HTTPRoute
 from litestar.types import HTTPScope, Message, Receive, Send
 
 from shared.clock import new_id
@@ -38,13 +39,25 @@ class Service(Litestar):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        await _Exchange(scope, receive, send).run(super().__call__)
+        await _Exchange(self, scope, receive, send).run(super().__call__)
+
+    def allowed_methods(self, path_template: str) -> bytes:
+        """What `Allow` says for a path, HEAD included where there is GET."""
+        methods = {
+            str(method)
+            for route in self.routes
+            if isinstance(route, HTTPRoute) and (route.path_format or "/") == path_template
+            for handler in route.route_handlers
+            for method in handler.http_methods
+        }
+        return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set()))).encode()
 
 
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+    def __init__(self, app: Service, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        self._app = app
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -92,7 +105,13 @@ class _Exchange:
                 await self._swallow()
             self._status = message["status"]
             self._first_byte = time.perf_counter()
-            message["headers"] = [*message.get("headers", []), (b"x-request-id", self.request_id.encode())]
+            headers = [*message.get("headers", []), (b"x-request-id", self.request_id.encode())]
+            if self._scope["method"] == "OPTIONS" and self._status < 400:
+                # Litestar's own answer knows only the methods of the handler that was registered first.
+                template = str(self._scope.get("path_template"))
+                headers = [(name, value) for name, value in headers if name.lower() != b"allow"]
+                headers.append((b"allow", self._app.allowed_methods(template)))
+            message["headers"] = headers
         elif self._head and message["type"] == "http.response.body":
             if self._head_done:
                 return

@@ -51,6 +51,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is ordered."""
+
     lines: Annotated[list[Line], Meta(min_length=1)]
     id: UUID | None = None
     urgent: bool = False
@@ -217,6 +219,17 @@ async def test_a_right_body_arrives_as_its_type(client: httpx.AsyncClient, keys:
     assert answer.json() == body
 
 
+async def test_a_whole_number_may_be_written_with_a_point(client: httpx.AsyncClient, keys: KeyCase) -> None:
+    headers = await bearer(keys, "admin")
+    whole = b'{"lines":[{"count":2.0,"at":"2026-01-02T03:04:05Z"}],"id":"0193b0e0-0000-7000-8000-000000000000"}'
+    answer = await client.post("/v1/orders", content=whole, headers=headers)
+    assert (answer.status_code, answer.json()["lines"][0]["count"]) == (201, 2)
+    answer = await client.post("/v1/orders", content=b'{"lines":[{"count":2.5}]}', headers=headers)
+    assert "$.lines[0].count" in problem(answer, 400)["detail"]
+    answer = await client.post("/v1/orders", content=b'{"lines":[{"count":1e300}]}', headers=headers)
+    problem(answer, 400)
+
+
 @pytest.mark.parametrize(
     ("query", "parameter"), [("limit=0", "limit"), ("limit=many", "limit"), ("limit=201", "limit")]
 )
@@ -348,6 +361,7 @@ async def test_options_needs_no_key(client: httpx.AsyncClient) -> None:
     answer = await client.options("/v1/orders")
     assert answer.status_code == 204
     assert answer.headers["allow"] == "OPTIONS, POST"
+    assert (await client.options("/v1/orders/7")).headers["allow"] == "GET, HEAD, OPTIONS, PUT"
 
 
 async def test_one_line_a_request_without_path_query_or_key(
@@ -518,6 +532,13 @@ async def test_the_document_says_who_may_call(client: httpx.AsyncClient) -> None
     assert create["x-roles"] == ["admin", "agent", "coordinator"]
     assert "security" not in document["paths"]["/healthz"]["get"]
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+
+
+async def test_the_document_says_that_unknown_members_are_refused(client: httpx.AsyncClient) -> None:
+    schemas = (await client.get("/docs/openapi.json")).json()["components"]["schemas"]
+    assert schemas["Order"]["additionalProperties"] is False
+    assert schemas["Order"]["description"] == "What is ordered."
+    assert "additionalProperties" not in schemas["Ready"]
 
 
 async def test_the_reference_page_needs_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
