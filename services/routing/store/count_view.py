@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection, func, select, text
 
-from services.routing.store import schema
+from services.routing.store import event, relay, schema
 
-_comments, _cases, _tasks, _events = schema.comments, schema.cases, schema.tasks, schema.events
+_comments, _cases, _tasks = schema.comments, schema.cases, schema.tasks
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +48,6 @@ def stats(conn: Connection, *, top: int) -> Stats:
         .limit(top)
     )
     undecided = select(func.count()).select_from(_tasks).where(text("tasks.undecided"))
-    unnumbered = select(func.count()).select_from(_events).where(_events.c.number.is_(None))
-    relay = conn.execute(select(schema.relay)).one_or_none()
-    numbered = 0 if relay is None else relay.numbered
-    unpublished = 0 if relay is None else relay.numbered - relay.published
-    outbox = conn.execute(select(func.count()).select_from(schema.outbox)).scalar_one()
     return Stats(
         comments=dict(conn.execute(by_tag).tuples().all()),
         cases=dict(conn.execute(by_state).tuples().all()),
@@ -61,6 +56,6 @@ def stats(conn: Connection, *, top: int) -> Stats:
             for institution, count, hurry in conn.execute(fullest).tuples()
         ],
         tasks=conn.execute(undecided).scalar_one(),
-        outbox=outbox + unpublished + conn.execute(unnumbered).scalar_one(),
-        last_event=numbered,
+        outbox=relay.waiting(conn),
+        last_event=event.last_number(conn),
     )

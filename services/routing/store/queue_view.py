@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Connection, Select, literal, or_, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, literal, or_, select, text, tuple_
 
 from services.routing.access import Sight
+from services.routing.domain.case import Case
 from services.routing.store import schema
 from services.routing.store.bulk import among
+from services.routing.store.case import case_of
 from services.routing.store.case_view import CaseItem, item_of, items
 from shared.events.base import UuidText
 
@@ -72,6 +74,23 @@ def page(
         return found, None
     last = rows[limit - 1]
     return found, place(last.rank, last.opened_at, last.id)
+
+
+def first_free(conn: Connection, wanted: Wanted, *, now: datetime) -> Case | None:
+    """The most urgent of the wanted open cases that nobody holds, locked; None when there is none.
+
+    Others who ask at the same time get another one.
+    """
+    free = or_(_cases.c.lease_expires_at.is_(None), _cases.c.lease_expires_at <= now)
+    query = (
+        select(_cases)
+        .where(*_conditions(conn, wanted), free)
+        .order_by(_cases.c.rank, _cases.c.opened_at, _cases.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = conn.execute(query).one_or_none()
+    return None if row is None else case_of(row)
 
 
 def _conditions(conn: Connection, wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -11,9 +11,11 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, literal, or_, sel
 from services.routing.access import Sight
 from services.routing.domain.comment import Reason
 from services.routing.store import schema
+from services.routing.store import task as task_store
 from services.routing.store.bulk import among
 from services.routing.store.case_view import LeaseView, lease_view
 from services.routing.store.queue_view import Place, place
+from services.routing.store.task import Placed
 
 _tasks, _comments, _versions = schema.tasks, schema.comments, schema.comment_versions
 
@@ -130,6 +132,27 @@ def page(
         return found, None
     last = rows[limit - 1]
     return found, place(last.rank, last.opened_at, last.id)
+
+
+def first_free(conn: Connection, sight: Sight, *, escalated: bool, now: datetime) -> Placed | None:
+    """The most urgent task in `sight` that nobody holds, locked; None when there is none.
+
+    `escalated` includes those that wait for a coordinator. Others who ask at the same time get another one.
+    """
+    moment = literal(now, _tasks.c.lease_expires_at.type)
+    query = (
+        select(_tasks.c.id)
+        .where(text("tasks.undecided"), or_(_tasks.c.state != "leased", _tasks.c.lease_expires_at <= moment))
+        .order_by(_tasks.c.rank, _tasks.c.opened_at, _tasks.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    if not escalated:
+        query = query.where(_tasks.c.escalated.is_(False))
+    if not sight.everything:
+        query = query.where(seen(conn, sight))
+    id = conn.execute(query).scalar_one_or_none()
+    return None if id is None else task_store.get(conn, id)
 
 
 def seen(conn: Connection, sight: Sight) -> ColumnElement[bool]:
