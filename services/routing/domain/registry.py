@@ -94,6 +94,7 @@ class Registry:
         self._above = _chains({row.id: row.parent for row in known_institutions.values()}, "institution")
         self._territory_children = _children(self._ancestors)
         self._institution_children = _children(self._above)
+        self._within: dict[str, tuple[str, ...]] = {}
         self._competent = _by_level(competences)
         self._coordinators: dict[str, str] = {}
         for id, chain in self._ancestors.items():
@@ -122,7 +123,14 @@ class Registry:
 
     def within(self, territory: str) -> tuple[str, ...]:
         """The territory and everything below it; empty for an unknown one."""
-        return tuple(_subtree(territory, self._territory_children)) if territory in self._ancestors else ()
+        found = self._within.get(territory)
+        if found is None:
+            if territory not in self._ancestors:
+                return ()
+            # Kept, because the same few levels are asked for again and again; all of them together hold each territory
+            # as often as the tree is deep.
+            found = self._within[territory] = tuple(_subtree(territory, self._territory_children))
+        return found
 
     def above(self, institution: str) -> tuple[str, ...]:
         """The institution itself, its parent, … up to `root`; raises KeyError for an unknown one."""

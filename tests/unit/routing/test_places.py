@@ -177,3 +177,29 @@ def test_only_the_beginning_of_a_long_text_is_searched(sample_places: PlaceIndex
 @given(text=st.text(max_size=300))
 def test_any_text_has_a_territory_under_a_known_page(sample_places: PlaceIndex, text: str) -> None:
     assert sample_places.find(text, CITY).territory is not None
+
+
+def country() -> tuple[Registry, list[Street]]:
+    """Forty districts of five villages, each with a «улица Ленина» but for the first district's first four."""
+    villages = [(f"v{district}-{n}", f"d{district}") for district in range(40) for n in range(5)]
+    territories = [Territory(f"d{district}", "district", f"Район {district}") for district in range(40)]
+    territories += [Territory(id, "settlement", f"Село {id}", parent) for id, parent in villages]
+    streets = [Street(id, "улица Ленина") for id, _ in villages if id not in {"v0-0", "v0-1", "v0-2", "v0-3"}]
+    return Registry(territories=territories), streets
+
+
+@pytest.mark.parametrize(
+    ("page", "territory", "by"),
+    [
+        ("v7-3", "v7-3", "page"),
+        ("v0-1", "v0-4", "text"),
+        ("d0", "v0-4", "text"),
+        ("d9", "d9", "ambiguous"),
+        (None, None, "ambiguous"),
+    ],
+)
+def test_among_very_many_namesakes_the_nearest_counts(page: str | None, territory: str | None, by: str) -> None:
+    registry, streets = country()
+    index = PlaceIndex(registry, streets, forms("street", "улица Ленина"))
+    found = index.find("на Ленина темно", page)
+    assert (found.territory, found.by) == (territory, by)

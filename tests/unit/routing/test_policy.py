@@ -30,7 +30,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 @pytest.mark.parametrize(
-    (("page", "topic", "text"), ("expected")),
+    ("asked", "expected"),
     [
         # A school's own business is the school's, snow before its door the town's.
         (("vk:-990027", "schools", "Учитель кричит"), ("school-7-sv", "72701305", "page_owner")),
