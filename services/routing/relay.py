@@ -141,9 +141,9 @@ class Relay:
         """The event in a row of the outbox; one that cannot be read (a newer version wrote it) becomes a dead letter,
         for it must not hold up the rest."""
         try:
-            return Outgoing(event=decode(row.subject, row.payload), msg_id=row.msg_id)
+            return Outgoing(event=decode(row.subject, row.payload.encode()), msg_id=row.msg_id)
         except Poison as poison:
-            return self._dead(poison, row.msg_id, row.subject, row.payload)
+            return self._dead(poison, row.msg_id, row.subject, row.payload.encode())
 
     def _dead(self, poison: Poison, msg_id: str, subject: str, payload: bytes) -> Outgoing:
         log.error("event cannot be published", msg_id=msg_id, reason=poison.reason)

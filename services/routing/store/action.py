@@ -44,12 +44,6 @@ def many(conn: Connection, ids: Collection[str], *, lock: bool = False) -> dict[
     return {row.id: _ordered(row) for row in conn.execute(query.with_for_update() if lock else query)}
 
 
-def of_comment(conn: Connection, comment_id: str) -> list[Ordered]:
-    """What was ordered for a comment, the oldest first."""
-    query = select(actions).where(actions.c.comment_id == comment_id).order_by(actions.c.ordered_at, actions.c.id)
-    return [_ordered(row) for row in conn.execute(query)]
-
-
 def add(conn: Connection, new: Sequence[Ordered]) -> None:
     """Inserts new actions."""
     insert_rows(conn, actions, _COLUMNS, [msgspec.structs.astuple(action) for action in new])

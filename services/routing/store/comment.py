@@ -73,12 +73,6 @@ HEAD = tuple(field.name for field in msgspec.structs.fields(Comment))
 _VERSION = tuple(field.name for field in msgspec.structs.fields(CommentVersion))
 
 
-def get(conn: Connection, id: str) -> Comment | None:
-    """The head of one comment; None when it is unknown or was only referred to."""
-    found = heads(conn, [id]).get(id)
-    return found if found is not None and found.version else None
-
-
 def heads(conn: Connection, ids: Collection[str], *, lock: bool = False) -> dict[str, Comment]:
     """The heads of those of `ids` that are known, by id; `lock` keeps others from changing them (by ascending id)."""
     if not ids:
@@ -187,7 +181,7 @@ def change(conn: Connection, changed: Sequence[Comment]) -> None:
         conn.execute(_change, rows)
 
 
-def move_thread(conn: Connection, moved: Collection[tuple[str, str]]) -> None:
+def move_threads(conn: Connection, moved: Collection[tuple[str, str]]) -> None:
     """For each (old, new): the comments of thread `old` now belong to thread `new`, for its first comment turned out
     to be a reply itself."""
     if moved:

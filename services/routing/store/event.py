@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, func, select, update
 
-from services.routing.store.bulk import among, insert_rows
-from services.routing.store.schema import cases, events, relay
+from services.routing.store.bulk import insert_rows
+from services.routing.store.schema import events, relay
 
 SubjectKind = Literal["case", "task", "decision", "action", "registry", "key", "comment"]
 
@@ -48,40 +48,9 @@ def add(conn: Connection, new: Sequence[Logged]) -> None:
     insert_rows(conn, events, _COLUMNS, [tuple(getattr(entry, name) for name in _COLUMNS) for entry in new])
 
 
-def page(
-    conn: Connection,
-    *,
-    after: int,
-    limit: int,
-    institutions: Collection[str] | None = None,
-    subject_kinds: Collection[SubjectKind] | None = None,
-) -> list[Logged]:
-    """The first `limit` numbered entries beyond number `after`; only those of `institutions` and `subject_kinds`,
-    where given. Whoever goes on after the last number read misses none, however late its transaction committed."""
-    query = select(*_READ).where(events.c.number > after).order_by(events.c.number).limit(limit)
-    if institutions is not None:
-        query = query.where(among(conn, events.c.institution, institutions))
-    if subject_kinds is not None:
-        query = query.where(events.c.subject_kind.in_(sorted(subject_kinds)))
-    return _read(conn, query)
-
-
 def last_number(conn: Connection) -> int:
     """The highest number given so far; 0 before the first."""
     return int(conn.execute(select(relay.c.numbered)).scalar_one())
-
-
-def of_case(conn: Connection, case_id: str) -> list[Logged]:
-    """All that happened to a case, the oldest first."""
-    # By way of its comment: one index serves both, and every event of a case names its comment too.
-    comment = select(cases.c.comment_id).where(cases.c.id == case_id).scalar_subquery()
-    query = select(*_READ).where(events.c.comment_id == comment, events.c.case_id == case_id)
-    return _read(conn, query.order_by(events.c.seq))
-
-
-def of_comment(conn: Connection, comment_id: str) -> list[Logged]:
-    """All that happened to a comment's case, tasks, decisions and actions, the oldest first."""
-    return _read(conn, select(*_READ).where(events.c.comment_id == comment_id).order_by(events.c.seq))
 
 
 def give_numbers(conn: Connection, *, after: int, limit: int) -> int:

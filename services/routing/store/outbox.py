@@ -19,12 +19,12 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     msg_id: str
     subject: str
-    payload: bytes
+    payload: str
 
 
 def add(conn: Connection, events: Sequence[tuple[str, Event]], *, now: datetime) -> None:
     """Puts (message id, event) into the outbox, in this order; wake the relay after the commit."""
-    rows = [(msg_id, subject_of(event), encode(event), now) for msg_id, event in events]
+    rows = [(msg_id, subject_of(event), encode(event).decode(), now) for msg_id, event in events]
     insert_rows(conn, outbox, ("msg_id", "subject", "payload", "made_at"), rows)
 
 

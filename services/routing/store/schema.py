@@ -43,9 +43,8 @@ def _refers(target: str) -> ForeignKey:
 
 
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    # SQLite has no booleans: there a query asks for `open = 1`, and only an index that says the same serves it.
-    sqlite = where if " " in where else f"{where} = 1"
-    return Index(name, *columns, unique=unique, sqlite_where=text(sqlite), postgresql_where=text(where))
+    # SQLite uses such an index only for a query that spells the condition in the same way.
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
 # The registry ----------------------------------------------------------------------------------------------------
@@ -302,7 +301,7 @@ events = Table(
     UniqueConstraint("id", name="events_id"),
     UniqueConstraint("number", name="events_number"),
     _partial("events_unnumbered", "seq", where="number IS NULL"),
-    _partial("events_by_comment", "comment_id", "seq", where="comment_id IS NOT NULL"),
+    _partial("events_by_case", "case_id", "seq", where="case_id IS NOT NULL"),
     sqlite_autoincrement=True,
 )
 """The append-only log. `seq` follows the order in which the events of one subject were written; `number` is given
@@ -316,7 +315,7 @@ outbox = Table(
     Column("seq", Serial, primary_key=True, autoincrement=True),
     Column("msg_id", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
+    Column("payload", Text, nullable=False),
     Column("made_at", UtcMoment, nullable=False),
     sqlite_autoincrement=True,
 )

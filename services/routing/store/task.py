@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from services.routing.domain.comment import REASONS
 from services.routing.domain.lease import Lease
 from services.routing.domain.task import Task, current
-from services.routing.store.bulk import among, beyond, insert_rows
+from services.routing.store.bulk import among, insert_rows
 from services.routing.store.schema import tasks
 
 SKIPPED_RANK = 10
@@ -51,54 +50,6 @@ def of_comments(conn: Connection, comment_ids: Collection[str], *, lock: bool = 
     return {id: task for id, its in found.items() if (task := current(its)) is not None}
 
 
-def page(
-    conn: Connection,
-    *,
-    limit: int,
-    after: tuple[int, datetime, str] | None = None,
-    institutions: Collection[str] | None = None,
-    territories: Collection[str] | None = None,
-    states: Collection[str] | None = None,
-) -> list[Placed]:
-    """The undecided tasks in the order of their urgency, `limit` of them from beyond `after` (see `place_of`); only
-    those of pages of `institutions`, of `territories`, in `states`, where given."""
-    query = _undecided(conn, institutions, territories)
-    if states is not None:
-        query = query.where(tasks.c.state.in_(sorted(states)))
-    if after is not None:
-        query = query.where(beyond((tasks.c.rank, tasks.c.opened_at, tasks.c.id), after))
-    return [_placed(row) for row in conn.execute(query.limit(limit))]
-
-
-def take_next(
-    conn: Connection,
-    *,
-    now: datetime,
-    institutions: Collection[str] | None = None,
-    territories: Collection[str] | None = None,
-    escalated: bool = False,
-    skipping: Collection[str] = (),
-) -> Placed | None:
-    """The most urgent task that nobody holds, locked for leasing; None when there is none.
-
-    Two moderators who ask at once get two different tasks. `escalated` includes those that wait for a coordinator;
-    `skipping` are tasks not to be given, such as those the asker has just skipped.
-    """
-    free = or_(tasks.c.state != "leased", tasks.c.lease_expires_at <= now)
-    query = _undecided(conn, institutions, territories).where(free)
-    if not escalated:
-        query = query.where(tasks.c.escalated.is_(False))
-    if skipping:
-        query = query.where(tasks.c.id.not_in(sorted(skipping)))
-    row = conn.execute(query.limit(1).with_for_update(skip_locked=True)).one_or_none()
-    return None if row is None else _placed(row)
-
-
-def place_of(task: Task) -> tuple[int, datetime, str]:
-    """Where a task stands in `page`'s order: rank, age, id."""
-    return (rank_of(task), task.opened_at, task.id)
-
-
 def rank_of(task: Task) -> int:
     """Its urgency, lower first: the place of its gravest reason in REASONS, skipped ones behind all others."""
     return REASONS.index(task.reasons[0]) + SKIPPED_RANK * min(task.skips, 3)
@@ -121,15 +72,6 @@ def change(conn: Connection, changed: Sequence[Task]) -> None:
     if changed:
         rows = [dict(zip(_CHANGING, _values(task), strict=True)) for task in changed]
         conn.execute(_change, [{**row, "_id": row["id"]} for row in rows])
-
-
-def _undecided(conn: Connection, institutions: Collection[str] | None, territories: Collection[str] | None) -> Any:
-    query = select(tasks).where(tasks.c.undecided).order_by(tasks.c.rank, tasks.c.opened_at, tasks.c.id)
-    if institutions is not None:
-        query = query.where(among(conn, tasks.c.institution, institutions))
-    if territories is not None:
-        query = query.where(among(conn, tasks.c.territory, territories))
-    return query
 
 
 def _placed(row: Row[Any]) -> Placed:

@@ -48,7 +48,8 @@ def tagged(event: Tagged) -> Telling:
         kind="created" if isinstance(said, CommentCreated) else "edited",
         received_at=said.received_at,
         posted_at=said.posted_at,
-        text=said.text,
+        # PostgreSQL cannot keep the character NUL, and nobody wrote it on purpose.
+        text=said.text.replace("\0", "\ufffd"),
         attachments=said.attachments,
         tag=event.tag,
         scores=event.scores,

@@ -19,9 +19,8 @@ SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def where(condition: str) -> dict[str, Any]:
-    """The condition of a partial index on either database; SQLite compares a boolean column with 1."""
-    sqlite = condition if " " in condition else f"{condition} = 1"
-    return {"sqlite_where": sa.text(sqlite), "postgresql_where": sa.text(condition)}
+    """The condition of a partial index on either database."""
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
 def upgrade() -> None:
@@ -85,7 +84,7 @@ def make_tables() -> None:
         sa.UniqueConstraint("number", name="events_number"),
         sqlite_autoincrement=True,
     )
-    op.create_index("events_by_comment", "events", ["comment_id", "seq"], **where("comment_id IS NOT NULL"))
+    op.create_index("events_by_case", "events", ["case_id", "seq"], **where("case_id IS NOT NULL"))
     op.create_index("events_unnumbered", "events", ["seq"], **where("number IS NULL"))
     op.create_table(
         "idempotency_keys",
@@ -104,7 +103,7 @@ def make_tables() -> None:
         sa.Column("seq", SERIAL, autoincrement=True, nullable=False),
         sa.Column("msg_id", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
         sa.Column("made_at", UtcMoment(), nullable=False),
         sa.PrimaryKeyConstraint("seq"),
         sqlite_autoincrement=True,
