@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from litestar import post
@@ -27,6 +28,7 @@ class UnsupportedMediaType(OtklikError):
     title = "Unsupported media type"
 
 
+@dataclass
 class CommentsOperation(Operation):
     """Describes the body, which the handler reads by itself."""
 
