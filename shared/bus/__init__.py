@@ -2,8 +2,10 @@
 
 from shared.bus.bucket import Bucket
 from shared.bus.connection import Bus
-from shared.bus.consumer import Consumer, Delivered, Handler
+from shared.bus.consumer import Consumer
+from shared.bus.delivery import Delivered, Handler
 from shared.bus.janitor import Janitor
+from shared.bus.patience import Patience
 from shared.bus.publisher import Outgoing, Published
 from shared.bus.topology import (
     CLASSIFIER_COMMENTS,
@@ -30,5 +32,6 @@ __all__ = [
     "Handler",
     "Janitor",
     "Outgoing",
+    "Patience",
     "Published",
 ]

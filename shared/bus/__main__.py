@@ -17,6 +17,8 @@ NATS_URL = click.option(
     "--nats-url", envvar="OTKLIK_NATS_URL", default="nats://127.0.0.1:4222", show_default=True, help="The broker."
 )
 
+NUMBER = click.IntRange(min=1)
+
 
 def _run(url: str, work: Callable[[Bus], Awaitable[None]]) -> None:
     async def session() -> None:
@@ -57,7 +59,7 @@ def list_letters(nats_url: str, service: str | None, reason: str | None) -> None
             found = item.letter
             click.echo(
                 f"{item.number}\t{found.at.isoformat(timespec='seconds')}\t{found.service}\t{found.reason}\t"
-                f"{found.stream}:{found.sequence}\t{found.detail}"
+                f"{found.stream}:{found.sequence}\t{' '.join(found.detail.split())}"
             )
         click.echo(f"{count} dead letters", err=True)
 
@@ -67,7 +69,7 @@ def list_letters(nats_url: str, service: str | None, reason: str | None) -> None
 @dead_group.command("show")
 @NATS_URL
 @click.option("--payload", is_flag=True, help="Write the message's own bytes; they may hold a comment.")
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 def show(nats_url: str, payload: bool, number: int) -> None:
     """All that is known of one letter."""
 
@@ -85,7 +87,7 @@ def show(nats_url: str, payload: bool, number: int) -> None:
 
 @dead_group.command("replay")
 @NATS_URL
-@click.argument("numbers", type=int, nargs=-1, required=True)
+@click.argument("numbers", type=NUMBER, nargs=-1, required=True)
 def replay(nats_url: str, numbers: tuple[int, ...]) -> None:
     """Send letters back where they came from."""
 
@@ -100,7 +102,7 @@ def replay(nats_url: str, numbers: tuple[int, ...]) -> None:
 @dead_group.command("drop")
 @NATS_URL
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.argument("numbers", type=int, nargs=-1, required=True)
+@click.argument("numbers", type=NUMBER, nargs=-1, required=True)
 def drop(nats_url: str, yes: bool, numbers: tuple[int, ...]) -> None:
     """Remove letters for good."""
     if not yes:

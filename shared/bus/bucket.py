@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import nats.errors
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import KeyNotFoundError, NotFoundError
@@ -97,21 +98,31 @@ class Bucket:
             ),
         )
         changes: list[tuple[str, bytes | None]] = []
-        reached = after
+        reached = max(after, int(state.last_seq))
         try:
-            pending = int((await subscription.consumer_info()).num_pending or 0)
-            while pending > 0:
-                for message in await subscription.fetch(min(pending, _READ_AT_ONCE), timeout=READ_TIMEOUT):
-                    removed = bool(message.headers) and (message.headers or {}).get(_OPERATION) in ("DEL", "PURGE")
+            while int((await subscription.consumer_info()).num_pending or 0) > 0:
+                for message in await self._some(subscription):
+                    removed = (message.headers or {}).get(_OPERATION) in ("DEL", "PURGE")
                     changes.append((message.subject.removeprefix(prefix), None if removed else message.data))
-                    reached = message.metadata.sequence.stream
-                    pending -= 1
+                    reached = max(reached, int(message.metadata.sequence.stream))
         finally:
-            with contextlib.suppress(nats.errors.Error, TimeoutError):
-                name = (await subscription.consumer_info()).name
-                await subscription.unsubscribe()
-                await self._jetstream.delete_consumer(self._stream, name)
-        return changes, max(reached, int(state.last_seq))
+            await self._forget(subscription)
+        return changes, reached
+
+    async def _some(self, subscription: JetStreamContext.PullSubscription) -> list[Msg]:
+        try:
+            return await subscription.fetch(_READ_AT_ONCE, timeout=READ_TIMEOUT)
+        except TimeoutError:
+            # What was still to come was replaced meanwhile; the caller asks anew how much there is.
+            return []
+
+    async def _forget(self, subscription: JetStreamContext.PullSubscription) -> None:
+        """Ends a reader at once; the broker would forget it by itself after its inactive threshold."""
+        with contextlib.suppress(nats.errors.Error):
+            await subscription.unsubscribe()
+        with contextlib.suppress(nats.errors.Error, TimeoutError):
+            name = (await subscription.consumer_info()).name
+            await self._jetstream.delete_consumer(self._stream, name)
 
 
 def _unavailable(name: str, error: BaseException) -> Unavailable:

@@ -26,6 +26,8 @@ RETRY_PAUSE = 0.5
 API_TIMEOUT = 5.0
 """Seconds for one question to JetStream."""
 DRAIN_TIMEOUT = 5.0
+COMPLAIN_SECONDS = 30.0
+"""Between two warnings about one and the same outage; each attempt to connect ends in an error of its own."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,9 +41,10 @@ class Bus:
         self._replicas = replicas
         self._client = Client()
         self._connecting: asyncio.Task[None] | None = None
-        self._publisher = Publisher(self._client)
+        self._publisher = Publisher(lambda: self._client)
         self._declared = False
         self._closing = False
+        self._complained_at = -COMPLAIN_SECONDS
 
     @classmethod
     async def connect(cls, url: str, *, name: str, replicas: int = 1) -> Bus:
@@ -50,10 +53,14 @@ class Bus:
         `replicas` is how many copies of each stream a cluster keeps. Raises nothing for an absent broker.
         """
         bus = cls(url, name=name, replicas=replicas)
-        bus._connecting = asyncio.create_task(bus._connect(), name="bus-connect")
+        bus._start_connecting()
         # A broker that is there answers within milliseconds: give it that chance, so that the common start is simple.
-        await asyncio.wait({bus._connecting}, timeout=CONNECT_TIMEOUT)
+        if bus._connecting is not None:
+            await asyncio.wait({bus._connecting}, timeout=CONNECT_TIMEOUT)
         return bus
+
+    def _start_connecting(self) -> None:
+        self._connecting = asyncio.create_task(self._connect(), name="bus-connect")
 
     async def _connect(self) -> None:
         while not self._closing:
@@ -68,9 +75,11 @@ class Bus:
                     ping_interval=5,
                     max_outstanding_pings=2,
                     pending_size=32 * 1024 * 1024,
+                    flush_timeout=API_TIMEOUT,
                     error_cb=self._on_error,
                     disconnected_cb=self._on_disconnected,
                     reconnected_cb=self._on_reconnected,
+                    closed_cb=self._on_closed,
                 )
             except (OSError, nats.errors.Error, TimeoutError) as error:
                 log.debug("broker away", error=type(error).__name__)
@@ -81,7 +90,10 @@ class Bus:
                 return
 
     async def _on_error(self, error: Exception) -> None:
-        log.warning("broker connection error", error=type(error).__name__)
+        now = time.monotonic()
+        if now - self._complained_at >= COMPLAIN_SECONDS:
+            self._complained_at = now
+            log.warning("broker connection error", error=type(error).__name__)
 
     async def _on_disconnected(self) -> None:
         metrics.BROKER_CONNECTED.set(0)
@@ -92,6 +104,14 @@ class Bus:
         metrics.BROKER_CONNECTED.set(1)
         log.info("broker connection restored")
 
+    async def _on_closed(self) -> None:
+        # The library gives up for good when the broker refuses it while connected: keys being changed, too many
+        # connections, a violation of the protocol. We never give up.
+        if not self._closing:
+            log.warning("broker closed the connection, connecting anew")
+            self._client = Client()
+            self._start_connecting()
+
     @property
     def connected(self) -> bool:
         """True while the broker answers on this connection."""
@@ -101,6 +121,11 @@ class Bus:
     def ready(self) -> bool:
         """True while connected and once the table of streams has been declared."""
         return self.connected and self._declared
+
+    @property
+    def client(self) -> Client:
+        """The connection itself, for the parts of `shared.bus` alone; another one once the broker closed it."""
+        return self._client
 
     @property
     def jetstream(self) -> JetStreamContext:
@@ -115,13 +140,20 @@ class Bus:
         while True:
             if self.connected:
                 try:
-                    await declare(self.jetstream, replicas=self._replicas)
-                except (nats.errors.Error, TimeoutError) as error:
-                    log.warning("streams not declared yet", error=str(error) or type(error).__name__)
+                    await self.declare()
+                except Unavailable as error:
+                    log.warning("streams not declared yet", error=error.detail)
                 else:
-                    self._declared = True
                     return
             await asyncio.sleep(RETRY_PAUSE)
+
+    async def declare(self) -> None:
+        """As `ensure`, in one attempt; raises Unavailable when the broker does not answer."""
+        try:
+            await declare(self.jetstream, replicas=self._replicas)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise Unavailable(str(error) or type(error).__name__) from error
+        self._declared = True
 
     async def publish(self, events: Sequence[Outgoing], *, timeout: float = 5.0) -> list[Published]:
         """Returns when every event is durably stored, with each one's sequence, in the order given.
@@ -154,10 +186,11 @@ class Bus:
             self._connecting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._connecting
+        # Whatever fails now means that the broker is away, and then there is nothing left to close.
         if self._client.is_connected:
-            with contextlib.suppress(nats.errors.Error, TimeoutError):
+            with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
                 await self._client.flush(timeout=int(DRAIN_TIMEOUT))
-        with contextlib.suppress(nats.errors.Error, TimeoutError):
+        with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
             await asyncio.wait_for(self._client.close(), DRAIN_TIMEOUT)
 
     async def __aenter__(self) -> Bus:

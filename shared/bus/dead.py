@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import msgspec
 import nats.errors
+from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
 from shared.bus.connection import Bus
-from shared.errors import NotFound, Poison, Unavailable
+from shared.bus.delivery import FIRST_SEQUENCE
+from shared.errors import Conflict, NotFound, Poison, Unavailable
 from shared.events import DeadLetter, decode
+
+UNREADABLE = "unreadable"
+"""Reason given to what is in DEAD and is no letter."""
 
 
 class Numbered(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +38,7 @@ async def letters(bus: Bus, *, service: str | None = None, reason: str | None = 
             except NotFoundError:
                 return
             number = int(raw.seq or number) + 1
-            letter = _read(raw.subject or "", raw.data or b"")
+            letter = _read(raw)
             if (service is None or letter.service == service) and (reason is None or letter.reason == reason):
                 yield Numbered(number=number - 1, letter=letter)
     except (nats.errors.Error, TimeoutError) as error:
@@ -47,23 +53,32 @@ async def letter(bus: Bus, number: int) -> DeadLetter:
         raise NotFound(f"there is no dead letter {number}; `dead list` shows those there are") from error
     except (nats.errors.Error, TimeoutError) as error:
         raise Unavailable(f"the message broker did not answer: {type(error).__name__}") from error
-    return _read(raw.subject or "", raw.data or b"")
+    return _read(raw)
 
 
 async def drop(bus: Bus, number: int) -> None:
     """Removes a dead letter for good; raises NotFound when there is none."""
     await letter(bus, number)
-    await bus.jetstream.delete_msg("DEAD", number)
+    try:
+        await bus.jetstream.delete_msg("DEAD", number)
+    except (nats.errors.Error, TimeoutError) as error:
+        raise Unavailable(f"the message broker did not answer: {type(error).__name__}") from error
 
 
 async def replay(bus: Bus, number: int) -> None:
     """Publishes the message again under the subject it had, and drops the letter once that is stored.
 
-    Its bytes go back as they were: it becomes a new version in its stream, and a reader that has learned since to
-    read it will. Raises NotFound when there is no such letter.
+    Its bytes go back as they were, and it keeps the place it first had as its version (`Delivered.sequence`): a reader
+    that has learned since to read it will, and what came after it still counts as newer. Every consumer of the subject
+    gets it again. Raises NotFound when there is no such letter, Conflict when it does not say where it came from.
     """
     found = await letter(bus, number)
-    headers = {"Nats-Msg-Id": f"replayed:{number}:{found.stream}:{found.sequence}"}
+    if found.reason == UNREADABLE:
+        raise Conflict(f"dead letter {number} cannot be read, so nobody knows where it came from; it can be dropped")
+    headers = {
+        "Nats-Msg-Id": f"replayed:{number}:{found.stream}:{found.sequence}",
+        FIRST_SEQUENCE: str(found.sequence),
+    }
     try:
         await bus.jetstream.publish(found.subject, found.payload, headers=headers, timeout=5.0)
         await bus.jetstream.delete_msg("DEAD", number)
@@ -71,8 +86,26 @@ async def replay(bus: Bus, number: int) -> None:
         raise Unavailable(f"the message broker did not acknowledge: {type(error).__name__}") from error
 
 
-def _read(subject: str, payload: bytes) -> DeadLetter:
-    event = decode(subject, payload)
-    if not isinstance(event, DeadLetter):
-        raise Poison("invalid", f"the message under {subject} is no dead letter")
-    return event
+def _read(raw: RawStreamMsg) -> DeadLetter:
+    """The letter; for a message in DEAD that is none, a letter about that."""
+    subject, payload = raw.subject or "", raw.data or b""
+    try:
+        event = decode(subject, payload)
+    except Poison as poison:
+        detail = poison.detail
+    else:
+        if isinstance(event, DeadLetter):
+            return event
+        detail = "this is an event, but no dead letter"
+    return DeadLetter(
+        service="unknown",
+        reason=UNREADABLE,
+        detail=detail,
+        stream="DEAD",
+        sequence=raw.seq or 0,
+        consumer="",
+        subject=subject,
+        deliveries=1,
+        at=raw.time or datetime.fromtimestamp(0, UTC),
+        payload=payload,
+    )

@@ -17,10 +17,12 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from shared.bus.topology import BUCKETS, CONSUMERS, DEDUPLICATION_WINDOW, STREAMS, BucketSpec, ConsumerSpec, StreamSpec
 from shared.errors import Fatal
+
+_SUBJECTS_OVERLAP = 10065
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,11 @@ def stream_config(spec: StreamSpec, *, replicas: int) -> StreamConfig:
         num_replicas=replicas,
         max_msg_size=spec.max_message_bytes,
         max_bytes=spec.max_bytes,
+        # The broker's own defaults, spelled out: whatever is not named here would be left as somebody changed it.
+        max_age=0.0,
+        max_msgs=-1,
+        max_msgs_per_subject=-1,
+        max_consumers=-1,
         duplicate_window=DEDUPLICATION_WINDOW.total_seconds(),
         allow_atomic=True,
         allow_direct=True,
@@ -54,11 +61,19 @@ def consumer_config(spec: ConsumerSpec) -> ConsumerConfig:
         max_ack_pending=spec.max_ack_pending,
         max_waiting=512,
         filter_subjects=list(spec.filters),
+        # Spelled out for the same reason; a `backoff` would replace `ack_wait`, `headers_only` would lose every event.
+        backoff=[],
+        headers_only=False,
+        inactive_threshold=0.0,
+        rate_limit_bps=0,
     )
 
 
 async def declare(jetstream: JetStreamContext, *, replicas: int) -> None:
-    """Creates what is missing, updates what differs; raises Fatal for a difference that the broker will not change."""
+    """Creates what is missing, updates what differs.
+
+    Raises Fatal for a difference that the broker will not change, and nats' errors while it cannot answer.
+    """
     for stream in STREAMS:
         await _declare_stream(jetstream, stream_config(stream, replicas=replicas))
     for consumer in CONSUMERS:
@@ -72,14 +87,15 @@ async def _declare_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> 
     try:
         found = (await jetstream.stream_info(name)).config
     except NotFoundError:
-        await jetstream.add_stream(wanted)
-        log.info("stream created", stream=name)
+        await _add_stream(jetstream, wanted)
         return
     changed = _differences(wanted, found)
     if not changed:
         return
     try:
         updated = await jetstream.update_stream(found.evolve(**{field: getattr(wanted, field) for field in changed}))
+    except ServiceUnavailableError:
+        raise
     except APIError as error:
         differing = ", ".join(changed)
         raise Fatal(f"stream {name} differs in {differing} and cannot be changed: {error.description}") from error
@@ -87,6 +103,16 @@ async def _declare_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> 
     if left:
         raise Fatal(f"stream {name} still differs in {', '.join(left)} after the update")
     log.info("stream updated", stream=name, changed=changed)
+
+
+async def _add_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> None:
+    try:
+        await jetstream.add_stream(wanted)
+    except APIError as error:
+        if error.err_code == _SUBJECTS_OVERLAP:
+            raise Fatal(f"stream {wanted.name} cannot be made: another stream has its subjects") from error
+        raise
+    log.info("stream created", stream=wanted.name)
 
 
 async def _declare_consumer(jetstream: JetStreamContext, stream: str, wanted: ConsumerConfig) -> None:
@@ -100,6 +126,8 @@ async def _declare_consumer(jetstream: JetStreamContext, stream: str, wanted: Co
     try:
         # Adding a durable that exists updates it; what cannot be updated is refused, never ignored.
         made = await jetstream.add_consumer(stream, wanted)
+    except (NotFoundError, ServiceUnavailableError):
+        raise
     except APIError as error:
         raise Fatal(f"consumer {name} on {stream} cannot be made as declared: {error.description}") from error
     left = _differences(wanted, made.config) if made.config else []
@@ -133,6 +161,8 @@ def _differences(wanted: Any, found: Any) -> list[str]:
     for field, value in vars(wanted).items():
         if value is None or field == "name":
             continue
-        if getattr(found, field, None) != value:
+        present = getattr(found, field, None)
+        # The broker leaves out what is empty, zero or false.
+        if present != value and (present or value):
             names.append(field)
     return names

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 import nats.errors
-import nats.js.errors
 import structlog
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import NotFoundError
+from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 
 from shared.bus.connection import Bus
 from shared.bus.topology import CONSUMERS, STREAMS, StreamSpec
@@ -35,7 +33,7 @@ class Janitor:
         while not stop.is_set():
             try:
                 await self.sweep()
-            except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            except (nats.errors.Error, OSError, TimeoutError) as error:
                 log.warning("janitor could not sweep", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), EVERY_SECONDS)
@@ -72,7 +70,7 @@ class Janitor:
         last = (await jetstream.stream_info(stream)).state.last_seq
         floors: list[int] = []
         found = set()
-        for info in await jetstream.consumers_info(stream):
+        async for info in self._consumers(stream):
             if info.config is not None and info.config.ack_policy == AckPolicy.NONE:
                 continue
             found.add(info.name)
@@ -83,6 +81,14 @@ class Janitor:
             if spec.stream == stream and spec.durable not in found:
                 floors.append(0)
         return min(floors, default=None)
+
+    async def _consumers(self, stream: str) -> AsyncIterator[ConsumerInfo]:
+        # The broker lists 256 at once; QUEUES may have a reader for each institution.
+        offset = 0
+        while page := await self._bus.jetstream.consumers_info(stream, offset=offset):
+            for info in page:
+                yield info
+            offset += len(page)
 
     async def _first_since(self, stream: str, moment: datetime, *, default: int) -> int:
         """The sequence of the first message stored at or after `moment`; `default` when there is none."""
@@ -106,7 +112,8 @@ class Janitor:
             message = (await subscription.fetch(1, timeout=5.0))[0]
             return int(message.metadata.sequence.stream)
         finally:
-            with contextlib.suppress(nats.errors.Error, NotFoundError, TimeoutError):
-                name = (await subscription.consumer_info()).name
+            with contextlib.suppress(nats.errors.Error):
                 await subscription.unsubscribe()
+            with contextlib.suppress(nats.errors.Error, TimeoutError):
+                name = (await subscription.consumer_info()).name
                 await jetstream.delete_consumer(stream, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from uuid import uuid4
 
 import msgspec
@@ -22,9 +22,10 @@ MAX_BATCH_BYTES = 8 * 1024 * 1024
 """Of one atomic batch: bounds what the connection buffers."""
 MAX_BATCHES_IN_FLIGHT = 8
 """The server allows 50 unfinished batches for a stream over all of its publishers."""
+HEADER_ROOM = 4 * 1024
+"""Bytes of a stream's limit that are left to a message's headers."""
 
 _DUPLICATE_IN_BATCH = 10201
-_MESSAGE_TOO_LARGE = 10054
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +51,9 @@ class _Message(msgspec.Struct, frozen=True):
 
 
 class Publisher:
-    """Publishes over one connection; see `Bus.publish` for what is promised."""
+    """Publishes over the connection that `client` names now; see `Bus.publish` for what is promised."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Callable[[], Client]) -> None:
         self._client = client
         self._slots = asyncio.Semaphore(MAX_BATCHES_IN_FLIGHT)
 
@@ -61,7 +62,11 @@ class Publisher:
         messages = [_Message(subject_of(item.event), encode(item.event), item.msg_id) for item in events]
         by_stream: dict[str, list[int]] = {}
         for index, message in enumerate(messages):
-            by_stream.setdefault(stream_for(message.subject).name, []).append(index)
+            stream = stream_for(message.subject)
+            limit = stream.max_message_bytes - HEADER_ROOM
+            if len(message.payload) > limit:
+                raise TooLarge(f"event {index} has {len(message.payload)} bytes; {stream.name} takes {limit} at most")
+            by_stream.setdefault(stream.name, []).append(index)
         published: list[Published | None] = [None] * len(messages)
         for indexes in by_stream.values():
             for chunk in _chunks(indexes, messages):
@@ -78,6 +83,8 @@ class Publisher:
                 if results is not None:
                     return results
             return [await self._publish_single(message, timeout) for message in chunk]
+        except nats.errors.MaxPayloadError as error:
+            raise TooLarge("an event is larger than the broker's max_payload allows") from error
         except nats.errors.NoRespondersError as error:
             raise Unavailable("the message broker has no such stream yet") from error
         except (nats.errors.Error, TimeoutError, OSError) as error:
@@ -85,11 +92,12 @@ class Publisher:
 
     async def _publish_batch(self, chunk: Sequence[_Message], timeout: float) -> list[Published] | None:
         """None when the whole batch was refused and must be sent one by one."""
+        client = self._client()
         batch = uuid4().hex
         last = len(chunk)
         for place, message in enumerate(chunk[:-1], start=1):
             headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(place), "Nats-Msg-Id": message.msg_id}
-            await self._client.publish(message.subject, message.payload, headers=headers)
+            await client.publish(message.subject, message.payload, headers=headers)
         final = chunk[-1]
         headers = {
             "Nats-Batch-Id": batch,
@@ -97,7 +105,7 @@ class Publisher:
             "Nats-Batch-Commit": "1",
             "Nats-Msg-Id": final.msg_id,
         }
-        reply = await self._client.request(final.subject, final.payload, timeout=timeout, headers=headers)
+        reply = await client.request(final.subject, final.payload, timeout=timeout, headers=headers)
         answer = json.loads(reply.data) if reply.data else {}
         error = answer.get("error")
         if error is not None:
@@ -111,13 +119,12 @@ class Publisher:
         return [Published(sequence=first + offset, duplicate=False) for offset in range(last)]
 
     async def _publish_single(self, message: _Message, timeout: float) -> Published:
+        client = self._client()
         headers = {"Nats-Msg-Id": message.msg_id}
-        reply = await self._client.request(message.subject, message.payload, timeout=timeout, headers=headers)
+        reply = await client.request(message.subject, message.payload, timeout=timeout, headers=headers)
         answer = json.loads(reply.data)
         error = answer.get("error")
         if error is not None:
-            if error.get("err_code") == _MESSAGE_TOO_LARGE:
-                raise TooLarge(f"an event of {len(message.payload)} bytes is over the stream's limit")
             raise Unavailable(f"the message broker refused: {error.get('description')}")
         return Published(sequence=int(answer["seq"]), duplicate=bool(answer.get("duplicate", False)))
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from shared.events.base import BaseEvent, Id, Moment, Note, UuidText
+from shared.events.base import BaseEvent, Id, Moment, Note, PageId, UuidText
 from shared.events.subject import Platform
 
 ActionKind = Literal["reply", "delete", "ban", "close_comments"]
@@ -19,7 +19,7 @@ class Action(BaseEvent, frozen=True, kw_only=True, tag="action"):
     id: UuidText
     kind: ActionKind
     platform: Platform
-    page: Id
+    page: PageId
     post: Id | None = None
     comment: Id
     text: Annotated[str, Meta(max_length=16_384)] | None = None
@@ -40,7 +40,7 @@ class Outcome(BaseEvent, frozen=True, kw_only=True, tag="outcome"):
     kind: ActionKind
     result: OutcomeKind
     platform: Platform
-    page: Id
+    page: PageId
     comment: Id
     at: Moment
     detail: Note = ""

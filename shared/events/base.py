@@ -13,12 +13,16 @@ ID_PATTERN = r"^[A-Za-z0-9._:=+/-]{1,200}$(?!\n)"
 
 The lookahead keeps out a final line feed, which Python's `$` would let pass; so in every pattern of the events."""
 
+PAGE_PATTERN = r"^(vk|telegram|ok|max|http):[A-Za-z0-9._:=+/-]{1,197}$(?!\n)"
+
 MAX_TEXT = 65_536
 """Characters of one comment; VK, the most generous platform, allows 16,384. Keeps an event below the stream's limit."""
 
 MAX_ATTACHMENTS = 20
 
 Id = Annotated[str, Meta(pattern=ID_PATTERN)]
+PageId = Annotated[str, Meta(pattern=PAGE_PATTERN)]
+"""`<platform>:<the platform's own id>`; the second part makes the subject's token and is never empty."""
 Moment = Annotated[datetime, Meta(tz=True)]
 """A moment with its time zone."""
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from shared.events.base import BaseEvent, Id, InstitutionId, Moment, Note, Text, UuidText
+from shared.events.base import BaseEvent, Id, InstitutionId, Moment, Note, PageId, Text, UuidText
 
 QueueNoticeKind = Literal["assigned", "changed", "withdrawn"]
 
@@ -39,7 +39,7 @@ class QueueNotice(BaseEvent, frozen=True, kw_only=True, tag="queue.notice"):
     institution: InstitutionId
     comment: Id
     platform: str
-    page: Id
+    page: PageId
     post: Id | None = None
     text: Text | None = None
     """The comment's text; None when the case is withdrawn."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from shared.errors import Poison
@@ -30,6 +32,9 @@ Event = (
     | DeadLetter
 )
 
+_QUOTED_VALUE = re.compile(r"value '.*'", re.DOTALL)
+"""How msgspec quotes a value that is none of those allowed: it may be a comment's text in the wrong place."""
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
@@ -48,10 +53,10 @@ def decode(subject: str, payload: bytes) -> Event:
     try:
         event = _decoder.decode(payload)
     except msgspec.ValidationError as error:
-        raise Poison("invalid", str(error)) from error
+        raise Poison("invalid", _QUOTED_VALUE.sub("value", str(error))[:500]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # DecodeError may quote a byte and its position, never the content.
-        raise Poison("undecodable", str(error)[:500]) from error
+        raise Poison("undecodable", str(error)[:500]) from None
     expected = subject_of(event)
     if expected != subject:
         raise Poison("mismatched", f"came under {subject[:200]}, its content belongs under {expected[:200]}")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from shared.events.base import MAX_ATTACHMENTS, BaseEvent, Id, Moment, Text
+from shared.events.base import MAX_ATTACHMENTS, BaseEvent, Id, Moment, PageId, Text
 from shared.events.subject import Platform
 
 AuthorKind = Literal["person", "page", "community"]
@@ -27,7 +27,7 @@ class _OnPage(BaseEvent, frozen=True, kw_only=True):
     id: Id
     """`vk:wall:-123:45:678`, `telegram:-100123:678`, `ok:<topic>:<id>`, `max:<mid>`, `http:<source>:<id>`."""
     platform: Platform
-    page: Id
+    page: PageId
     """`vk:-123`, …"""
     post: Id | None = None
     """The platform's own id of the post, where it is known."""

@@ -24,8 +24,14 @@ def untoken(text: str) -> str:
 
 
 def page_token(page: str) -> str:
-    """The token of a page id `platform:local`: of its local part, since the platform is a token of its own."""
-    return token(page.partition(":")[2])
+    """The token of a page id `platform:local`: of its local part, since the platform is a token of its own.
+
+    Raises ValueError when there is no local part: an empty token makes a subject that no stream keeps.
+    """
+    local = page.partition(":")[2]
+    if not local:
+        raise ValueError("a page id is <platform>:<the platform's own id>")
+    return token(local)
 
 
 def on_page(stem: str, platform: str, page: str) -> str:
