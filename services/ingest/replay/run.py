@@ -139,6 +139,8 @@ class Replay:
             if factor is not None:
                 return Shift(anchor=moment, now=self._clock(), factor=factor)
             times = [max([moment, *times])]
+        if next(self._rows(skip), None) is None:
+            return None  # all of it was acknowledged in an earlier run
         if not times:
             raise ReplayError("--shift-to-now: no row has a time")
         return Shift(anchor=times[0], now=self._clock())
