@@ -1,7 +1,8 @@
 """Group commit: many requests' entries become few batches, each published and then remembered.
 
 The order is publish, then remember. A crash between the two loses nothing: the clients were told nothing, send again,
-and the broker recognises the messages by their ids.
+and the broker recognises the messages by their ids, for as long as it remembers these (two minutes). What is sent again
+later than that is stored as another version of the same comment, and readers fold versions.
 """
 
 from __future__ import annotations

@@ -127,6 +127,7 @@ def ndjson(numbers: range) -> bytes:
     return b"".join(json.dumps(comment(number), ensure_ascii=False).encode() + b"\n" for number in numbers)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_lines_take_no_memory(ingest: Ingest) -> None:
     def body(lines: int) -> Iterator[bytes]:
         for start in range(0, lines, 1_000):
@@ -155,6 +156,7 @@ def test_an_endless_line_takes_no_memory(ingest: Ingest) -> None:
     assert ingest.peak_memory() - before < 16
 
 
+@pytest.mark.slow
 async def test_nothing_acknowledged_is_lost_by_kills_and_nothing_is_stored_twice(ingest: Ingest) -> None:
     """A client repeats each group until it is acknowledged, while the process is killed again and again."""
     groups, size = 60, 20
