@@ -16,7 +16,7 @@ TAGS = ("complaint", "question", "other", "spam")
 
 def table(figures: Figures, conditions: Sequence[Condition], stream: str) -> RenderableType:
     """Everything at one glance, for a terminal."""
-    counts = Table(title="Comments", title_justify="left", show_header=False)
+    counts = Table(title="Comments since this start", title_justify="left", show_header=False)
     counts.add_column()
     counts.add_column(justify="right")
     counts.add_row("accepted", str(figures.accepted))
@@ -29,6 +29,8 @@ def table(figures: Figures, conditions: Sequence[Condition], stream: str) -> Ren
     queues.add_column(justify="right")
     for institution, waiting in figures.queued:
         queues.add_row(institution, str(waiting))
+    if not figures.queued:
+        queues.add_row("none yet", "")
 
     side_by_side = Table.grid(padding=(0, 4))
     side_by_side.add_row(counts, queues)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,7 +24,8 @@ from deploy.local.supervision import ROOT
 
 PORTS = ("OTKLIK_INGEST_PORT", "OTKLIK_CLASSIFIER_PORT", "OTKLIK_ROUTING_PORT")
 START_S = 120.0
-COMMENTS = 12
+SAMPLE = ROOT / "deploy/sample/comments.ndjson"
+COMMENTS = 25
 
 
 def until(true: Callable[[], bool], timeout: float = 60.0) -> bool:
@@ -73,11 +75,14 @@ class Run:
         return self.process is not None and self.process.poll() is not None
 
     def get(self, service: str, path: str) -> Any:
+        return json.loads(self.get_text(service, path))
+
+    def get_text(self, service: str, path: str) -> str:
         port = self.ports[f"OTKLIK_{service.upper()}_PORT"]
         key = self.directory.admin_key.read_text().strip()
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Bearer {key}"})
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own address
-            return json.load(answer)
+            return str(answer.read().decode())
 
     def interrupt(self) -> int:
         """Ctrl-C, and the exit status."""
@@ -159,3 +164,81 @@ def test_a_directory_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> N
     said = refused(run, OTKLIK_DATA_DIR=str(tmp_path / "file" / "data"))
     assert "cannot write to" in said
     assert "OTKLIK_DATA_DIR" in said
+
+
+@pytest.fixture
+def comments(tmp_path: Path) -> Path:
+    """The first comments of the sample."""
+    file = tmp_path / "first.ndjson"
+    file.write_text("".join(SAMPLE.read_text().splitlines(keepends=True)[:COMMENTS]))
+    return file
+
+
+def tagged(run: Run, comments: Path) -> int:
+    """How many of the comments routing knows as tagged."""
+    found = 0
+    for line in comments.read_text().splitlines():
+        comment = json.loads(line)
+        try:
+            run.get("routing", f"/v1/comments/{comment['platform']}:{comment['id']}")
+        except urllib.error.HTTPError as error:
+            assert error.code == 404
+        else:
+            found += 1
+    return found
+
+
+def cases(run: Run) -> list[str]:
+    """The ids of all open cases."""
+    return sorted(item["id"] for item in run.get("routing", "/v1/queues/root/cases?below=true&limit=200")["items"])
+
+
+@pytest.mark.slow
+def test_stopped_and_killed_it_goes_on_where_it_was(run: Run, comments: Path) -> None:
+    run.start("--replay", str(comments), "--rate", "100")
+    run.await_up()
+    assert len(run.family) >= 5
+    assert until(lambda: tagged(run, comments) == COMMENTS)
+    assert until(lambda: f"accepted={COMMENTS} " in run.said)
+    first, key, ports = cases(run), run.directory.admin_key.read_text(), run.directory.ports.read_text()
+    assert first
+    imports = (run.directory.log / "import.log").read_text()
+    for secret in run.directory.root.glob("*.key"):
+        assert secret.stat().st_mode & 0o077 == 0
+
+    assert run.interrupt() == 0
+    assert run.nothing_left()
+
+    # Again: nothing is imported or sent twice, and what was there is there.
+    run.start("--replay", str(comments))
+    run.await_up()
+    assert until(lambda: f"{comments.name} is sent" in run.said)
+    assert "is loaded" not in run.said
+    assert (run.directory.log / "import.log").read_text() == imports
+    assert run.directory.admin_key.read_text() == key
+    assert run.directory.ports.read_text() == ports
+    assert cases(run) == first
+    assert run.get_text("ingest", "/metrics").count('result="accepted"') == 0
+
+    # Killed, it takes everything with it, and the next start waits for what is still ending.
+    assert run.process is not None
+    run.process.kill()
+    run.process.wait(timeout=30)
+    killed = run.family
+    run.start("--no-stream")
+    run.await_up()
+    assert not any(map(alive, killed))
+    assert cases(run) == first
+
+    # Without its supervisor it cannot go on: it says so, and nothing is left.
+    psutil.Process(int(run.directory.supervisor_pid.read_text())).kill()
+    assert run.process.wait(timeout=60) == 1
+    assert "supervisor ended by itself" in run.said
+    assert until(run.nothing_left)
+
+
+def test_it_stops_by_itself_when_told_so(run: Run) -> None:
+    run.start("--no-stream", OTKLIK_RUN_SECONDS="0")
+    assert run.process is not None
+    assert run.process.wait(timeout=START_S) == 0, run.said
+    assert all(map(is_free, run.ports.values()))
