@@ -62,7 +62,7 @@ async def open_desk(nats_url: str, database_url: str) -> AsyncIterator[Desk]:
     app = make_app(Settings(nats_url=nats_url, ingest_database_url=database_url, author_key="k" * 20))
     async with app.lifespan(), await Bus.connect(nats_url, name="test") as bus:
         await bus.ensure()
-        transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # httpx spells ASGI's types more narrowly
+        transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest", timeout=60) as client:
             desk = Desk(app, bus, client)
             client.headers.update(await desk.key("admin"))
@@ -82,7 +82,8 @@ async def desk(nats_url: str, sqlite_url: str) -> AsyncIterator[Desk]:
 
     # A lifespan must be left by the task that entered it; a fixture's two halves are two tasks.
     owner = asyncio.create_task(own())
-    await asyncio.wait({owner, opened}, return_when=asyncio.FIRST_COMPLETED)
+    waited: set[asyncio.Future[Any]] = {owner, opened}
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     if opened.done():
         yield opened.result()
     done.set()
