@@ -14,6 +14,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from shared.bus.connection import Bus
 from shared.bus.topology import CONSUMERS, STREAMS, StreamSpec
 from shared.clock import Clock, utc_now
+from shared.errors import Unavailable
 
 EVERY_SECONDS = 600.0
 
@@ -23,20 +24,25 @@ log = structlog.get_logger(__name__)
 class Janitor:
     """Keeps the named streams from growing for ever. Several may run at once: purging twice is purging once."""
 
-    def __init__(self, bus: Bus, *, streams: Sequence[str], clock: Clock = utc_now) -> None:
+    def __init__(
+        self, bus: Bus, *, streams: Sequence[str], clock: Clock = utc_now, every_seconds: float = EVERY_SECONDS
+    ) -> None:
         self._bus = bus
         self._specs = [spec for spec in STREAMS if spec.name in streams and spec.kept is not None]
         self._clock = clock
+        self._every_seconds = every_seconds
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Sweeps every ten minutes until `stop` is set; a broker that is away is tried again next time."""
+        """Sweeps every `every_seconds` until `stop` is set; a broker that is away is tried again next time."""
         while not stop.is_set():
             try:
+                if not self._bus.connected:
+                    raise Unavailable("the message broker is away")
                 await self.sweep()
-            except (nats.errors.Error, OSError, TimeoutError) as error:
+            except (nats.errors.Error, OSError, TimeoutError, Unavailable) as error:
                 log.warning("janitor could not sweep", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), EVERY_SECONDS)
+                await asyncio.wait_for(stop.wait(), self._every_seconds)
 
     async def sweep(self) -> dict[str, int]:
         """One round; returns how many messages went, by stream."""

@@ -1,0 +1,141 @@
+"""A bucket and those who follow it: no change is ever missed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from shared.bus import Bucket, Bus
+from shared.errors import Unavailable
+from tests.integration.bus.broker import Broker
+from tests.integration.bus.conftest import Connect
+from tests.integration.bus.samples import until
+
+
+@pytest.fixture
+async def bucket(bus: Bus) -> Bucket:
+    return await bus.bucket("api_keys")
+
+
+async def test_a_value_is_kept_changed_and_removed(bucket: Bucket) -> None:
+    assert await bucket.get("one") is None
+
+    first = await bucket.put("one", b"1")
+    second = await bucket.put("one", b"2")
+    assert await bucket.get("one") == b"2"
+    assert second > first
+
+    await bucket.delete("one")
+    assert await bucket.get("one") is None
+    await bucket.delete("never-there")
+
+
+async def test_entries_and_keys_are_those_that_have_a_value(bucket: Bucket) -> None:
+    for name in ("b", "a", "c"):
+        await bucket.put(name, name.encode())
+    await bucket.put("empty", b"")
+    await bucket.delete("b")
+
+    assert await bucket.entries() == {"a": b"a", "c": b"c", "empty": b""}
+    assert await bucket.keys() == ["a", "c", "empty"]
+
+
+async def test_an_empty_bucket_has_nothing(bucket: Bucket) -> None:
+    assert await bucket.entries() == {}
+    assert await bucket.changes(0) == ([], 0)
+    assert await bucket.last_sequence() == 0
+
+
+async def test_changes_come_in_order_with_removals(bucket: Bucket) -> None:
+    await bucket.put("one", b"1")
+    _, reached = await bucket.changes(0)
+    await bucket.put("two", b"2")
+    await bucket.put("three", b"3")
+    await bucket.delete("one")
+
+    changes, now = await bucket.changes(reached)
+
+    assert changes == [("two", b"2"), ("three", b"3"), ("one", None)]
+    assert now == await bucket.last_sequence() == 4
+    assert await bucket.changes(now) == ([], now)
+
+
+async def test_more_changes_than_one_read_takes(bucket: Bucket) -> None:
+    for number in range(1_100):
+        await bucket.put(f"key{number}", str(number).encode())
+
+    changes, reached = await bucket.changes(0)
+
+    assert changes == [(f"key{number}", str(number).encode()) for number in range(1_100)]
+    assert reached == 1_100
+
+
+async def test_a_follower_never_misses_what_a_writer_changes_meanwhile(bucket: Bucket, connect: Connect) -> None:
+    writer = await (await connect()).bucket("api_keys")
+    finished = False
+
+    async def write() -> None:
+        nonlocal finished
+        for number in range(400):
+            # The same few keys again and again: what is replaced vanishes from under the reader.
+            key = f"key{number % 7}"
+            if number % 5 == 4:
+                await writer.delete(key)
+            else:
+                await writer.put(key, str(number).encode())
+        finished = True
+
+    known: dict[str, bytes] = {}
+    reached = 0
+    writing = asyncio.create_task(write())
+    while not finished or reached < await bucket.last_sequence():
+        changes, now = await bucket.changes(reached)
+        assert now >= reached
+        reached = now
+        for key, value in changes:
+            if value is None:
+                known.pop(key, None)
+            else:
+                known[key] = value
+    await writing
+
+    assert known == await bucket.entries()
+    assert reached == 400
+
+
+async def test_reading_leaves_no_reader_behind(bucket: Bucket, bus: Bus) -> None:
+    await bucket.put("one", b"1")
+    await bucket.changes(0)
+
+    assert await bus.jetstream.consumers_info("KV_api_keys") == []
+
+
+async def test_a_bucket_made_anew_shows_in_its_sequence(bucket: Bucket, bus: Bus) -> None:
+    for _ in range(5):
+        await bucket.put("one", b"1")
+    await bus.jetstream.delete_stream("KV_api_keys")
+    await bus.ensure()
+    await bucket.put("two", b"2")
+
+    assert await bucket.last_sequence() == 1
+    assert await bucket.entries() == {"two": b"2"}
+
+
+async def test_a_broker_that_is_away_is_unavailable(bucket: Bucket, bus: Bus, broker: Broker) -> None:
+    broker.kill()
+    await until(lambda: not bus.connected, "the loss of the connection")
+    with pytest.raises(Unavailable):
+        await bus.bucket("api_keys")
+    await bus.drain()
+
+    for work in (
+        bucket.get("one"),
+        bucket.put("one", b"1"),
+        bucket.delete("one"),
+        bucket.entries(),
+        bucket.changes(0),
+        bucket.last_sequence(),
+    ):
+        with pytest.raises(Unavailable):
+            await work

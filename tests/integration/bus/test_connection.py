@@ -1,0 +1,102 @@
+"""The connection: patient at the start, there again after every loss, and it says how it stands."""
+
+from __future__ import annotations
+
+import asyncio
+
+from structlog.testing import capture_logs
+
+from shared.bus import CLASSIFIER_COMMENTS, Bus
+from tests.integration.bus.broker import PASSWORD, Broker
+from tests.integration.bus.conftest import Connect
+from tests.integration.bus.samples import WITHIN_SECONDS, Recorder, comments, consumer, running, stored, until
+
+
+async def test_the_broker_may_come_later(broker: Broker, connect: Connect) -> None:
+    broker.kill()
+    bus = await connect()
+    ensuring = asyncio.create_task(bus.ensure())
+    await asyncio.sleep(0.1)
+    assert not bus.connected
+    assert not bus.ready
+    assert not ensuring.done()
+
+    broker.start()
+    await asyncio.wait_for(ensuring, WITHIN_SECONDS)
+
+    assert bus.connected
+    assert bus.ready
+    await bus.publish(comments(3))
+
+
+async def test_it_is_there_again_after_a_restart_with_all_that_was_stored(bus: Bus, broker: Broker) -> None:
+    await bus.publish(comments(3))
+    broker.kill()
+    await until(lambda: not bus.connected, "the loss of the connection")
+    assert not bus.ready
+
+    broker.start()
+    await until(lambda: bus.ready, "the connection")
+
+    assert [item.sequence for item in await bus.publish(comments(2, start=4))] == [4, 5]
+    assert len(await stored(bus, "COMMENTS")) == 5
+
+
+async def test_an_outage_is_complained_of_once(broker: Broker, connect: Connect) -> None:
+    bus = await connect()
+    with capture_logs() as entries:
+        broker.kill()
+        await until(lambda: not bus.connected, "the loss of the connection")
+        await asyncio.sleep(2.0)
+
+    assert [entry["event"] for entry in entries if entry["log_level"] == "warning"] in (
+        ["broker connection error", "broker connection lost"],
+        ["broker connection lost", "broker connection error"],
+    )
+
+
+async def test_it_comes_back_though_the_broker_threw_it_out(bus: Bus, broker: Broker) -> None:
+    """The library gives up for good when the broker refuses it while connected."""
+    handle = Recorder()
+    async with running(consumer(bus, CLASSIFIER_COMMENTS, handle)):
+        await bus.publish(comments(1))
+        await until(lambda: len(handle.finished) == 1, "the first comment")
+        broker.accept("k-another")
+        await until(lambda: not bus.connected, "the loss of the connection")
+        broker.accept(PASSWORD)
+        await until(lambda: bus.connected, "the connection")
+        await bus.publish(comments(1, start=2))
+        await until(lambda: len(handle.finished) == 2, "the second comment")
+
+    assert handle.sequences == [1, 2]
+
+
+async def test_draining_is_bounded_whatever_the_broker_does(broker: Broker, connect: Connect) -> None:
+    connected, frozen, lost = [await connect() for _ in range(3)]
+    await asyncio.wait_for(connected.drain(), WITHIN_SECONDS)
+    assert not connected.connected
+
+    broker.freeze()
+    await asyncio.wait_for(frozen.drain(), WITHIN_SECONDS)
+
+    broker.thaw()
+    broker.kill()
+    await until(lambda: not lost.connected, "the loss of the connection")
+    await asyncio.wait_for(lost.drain(), WITHIN_SECONDS)
+
+    never = await connect()
+    await asyncio.wait_for(never.drain(), WITHIN_SECONDS)
+    assert not never.connected
+
+
+async def test_draining_leaves_no_task_behind(broker: Broker) -> None:
+    before = asyncio.all_tasks()
+    async with await Bus.connect(broker.url, name="test") as bus:
+        await bus.ensure()
+        await bus.publish(comments(3))
+    broker.kill()
+    async with await Bus.connect(broker.url, name="test"):
+        pass
+    await asyncio.sleep(0.1)
+
+    assert asyncio.all_tasks() == before
