@@ -299,7 +299,7 @@ events = Table(
     Column("reason", Text, nullable=False),
     Column("data", Json),
     UniqueConstraint("id", name="events_id"),
-    UniqueConstraint("number", name="events_number"),
+    _partial("events_numbered", "number", where="number IS NOT NULL", unique=True),
     _partial("events_unnumbered", "seq", where="number IS NULL"),
     _partial("events_by_case", "case_id", "seq", where="case_id IS NOT NULL"),
     sqlite_autoincrement=True,

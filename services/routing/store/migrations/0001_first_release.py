@@ -81,10 +81,10 @@ def make_tables() -> None:
         sa.Column("data", sa.Text()),
         sa.PrimaryKeyConstraint("seq"),
         sa.UniqueConstraint("id", name="events_id"),
-        sa.UniqueConstraint("number", name="events_number"),
         sqlite_autoincrement=True,
     )
     op.create_index("events_by_case", "events", ["case_id", "seq"], **where("case_id IS NOT NULL"))
+    op.create_index("events_numbered", "events", ["number"], unique=True, **where("number IS NOT NULL"))
     op.create_index("events_unnumbered", "events", ["seq"], **where("number IS NULL"))
     op.create_table(
         "idempotency_keys",
