@@ -157,7 +157,13 @@ class KeyRing:
 
     async def _look_again(self) -> None:
         now = self._monotonic()
-        if self._lock is None or self._lock.locked():
+        if self._lock is None:
+            return
+        if self._lock.locked():
+            # Somebody is looking already: wait for what they find instead of refusing a key that may be there.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ANSWER_SECONDS), self._lock:
+                    pass
             return
         if self._looked_at is not None and now - self._looked_at < RECHECK_SECONDS:
             return
