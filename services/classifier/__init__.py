@@ -1,0 +1,1 @@
+"""The classifier: reads comments, judges them, publishes its judgement; knows nothing of institutions."""

@@ -1,0 +1,1 @@
+"""Training, offline: reads labelled comments, fits the heads, measures them, writes the model; serving needs none."""

@@ -1,0 +1,135 @@
+"""Labelled comments as they come from files."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import msgspec
+
+from services.classifier.text import clean
+from shared.events import Tag
+from shared.topics import TOPIC_IDS
+
+CORPUS = Path(__file__).parents[1] / "corpus"
+TAGS: tuple[Tag, ...] = get_args(Tag)
+_YES, _NO = frozenset({"1", "true", "True"}), frozenset({"0", "false", "False"})
+csv.field_size_limit(1024 * 1024)
+
+# Published collections mask what the service sees unmasked; an invented value in its place is read like a real one.
+_MASKS = {
+    "phone": "+7 000 000-00-00",
+    "email": "name@example.ru",
+    "link": "https://example.ru",
+    "url": "https://example.ru",
+    "username": "@username",
+    "currency": "₽",
+}
+_MASK = re.compile(rf"[\[<]({'|'.join(_MASKS)})[\]>]", re.IGNORECASE)
+
+
+class TrainingError(Exception):
+    """The rows cannot be used; the message names the file and line, or what is missing."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One comment and what is known about it; None where its file does not say."""
+
+    text: str
+    tag: Tag | None = None
+    topic: str | None = None
+    toxic: bool | None = None
+    urgent: bool | None = None
+    streamlike: bool = False
+    """Read from a file that says the tag of real comments: what thresholds are set on."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """One file and what came of it."""
+
+    name: str
+    sha256: str
+    rows: tuple[Row, ...]
+
+
+def read_source(path: Path, *, streamlike: bool) -> Source:
+    """The labelled comments of a CSV (with a header) or JSONL file; columns it does not have stay unknown.
+
+    Raises TrainingError for a missing file, a file without `text` or any label, and for an unknown label.
+    """
+    try:
+        content = path.read_bytes()
+        records = list(_csv(path) if path.suffix == ".csv" else _jsonl(content))
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, csv.Error) as error:
+        raise TrainingError(f"{path}: {error}") from error
+    rows = tuple(_row(path, number, record, streamlike) for number, record in enumerate(records, start=1))
+    return Source(name=path.name, sha256=hashlib.sha256(content).hexdigest(), rows=rows)
+
+
+def read_corpus(folder: Path = CORPUS) -> list[Source]:
+    """The project's own comments, file by file in the order of their names."""
+    paths = sorted(folder.glob("*.jsonl"))
+    if not paths:
+        raise TrainingError(f"{folder}: no *.jsonl in it")
+    return [read_source(path, streamlike=False) for path in paths]
+
+
+def distinct(rows: Iterable[Row]) -> list[Row]:
+    """Without rows whose cleaned text was there already with the same labels known: a copy must not count twice."""
+    seen: set[tuple[object, ...]] = set()
+    kept = []
+    for row in rows:
+        known = tuple(getattr(row, name) is not None for name in ("tag", "topic", "toxic", "urgent"))
+        key = (clean(row.text), known)
+        if key not in seen:
+            seen.add(key)
+            kept.append(row)
+    return kept
+
+
+def _csv(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _jsonl(content: bytes) -> Iterator[dict[str, Any]]:
+    for line in content.splitlines():
+        if line.strip():
+            yield msgspec.json.decode(line, type=dict[str, Any])
+
+
+def _row(path: Path, number: int, record: Mapping[str, Any], streamlike: bool) -> Row:
+    where = f"{path}, row {number}"
+    text, tag, topic = record.get("text"), record.get("tag"), record.get("topic")
+    if not isinstance(text, str):
+        raise TrainingError(f"{where}: no text")
+    if tag is not None and tag not in TAGS:
+        raise TrainingError(f"{where}: tag {tag!r} is none of {', '.join(TAGS)}")
+    if topic is not None and topic not in TOPIC_IDS:
+        raise TrainingError(f"{where}: topic {topic!r} is not in shared/topics.py")
+    toxic, urgent = _flag(where, "toxic", record), _flag(where, "urgent", record)
+    if tag is None and topic is None and toxic is None and urgent is None:
+        raise TrainingError(f"{where}: none of the labels tag, topic, toxic, urgent")
+    return Row(
+        text=_MASK.sub(lambda mask: _MASKS[mask[1].lower()], text),
+        tag=cast("Tag | None", tag),
+        topic=topic,
+        toxic=toxic,
+        urgent=urgent,
+        streamlike=streamlike and tag is not None,
+    )
+
+
+def _flag(where: str, name: str, record: Mapping[str, Any]) -> bool | None:
+    value = record.get(name)
+    if value is None:
+        return None
+    if str(value) in _YES | _NO:
+        return str(value) in _YES
+    raise TrainingError(f"{where}: {name} is {value!r}, expected true, false, 1 or 0")
