@@ -1,14 +1,15 @@
-"""`python -m shared.bus dead …`: what ops do about messages that could not be handled."""
+"""`python -m shared.bus dead …`: what ops do about messages that could not be handled; `… schema`: docs/events."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import click
 
-from shared.bus import dead
+from shared.bus import dead, pages
 from shared.bus.connection import Bus
 from shared.errors import OtklikError
 from shared.obs import configure_logging
@@ -38,6 +39,16 @@ def main() -> None:
     """Commands on the message broker."""
     # Standard output is for what was asked; what goes wrong is said on standard error.
     configure_logging(service="ops", level="warning")
+
+
+@main.command("schema")
+@click.option(
+    "--directory", type=click.Path(file_okay=False, path_type=Path), help="Where to; docs/events if not given."
+)
+def schema(directory: Path | None) -> None:
+    """Write the documentation of all events and streams anew."""
+    for name in pages.write(directory or pages.DIRECTORY):
+        click.echo(name)
 
 
 @main.group("dead")

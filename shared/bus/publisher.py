@@ -22,8 +22,6 @@ MAX_BATCH_BYTES = 8 * 1024 * 1024
 """Of one atomic batch: bounds what the connection buffers."""
 MAX_BATCHES_IN_FLIGHT = 8
 """The server allows 50 unfinished batches for a stream over all of its publishers."""
-HEADER_ROOM = 4 * 1024
-"""Bytes of a stream's limit that are left to a message's headers."""
 
 _DUPLICATE_IN_BATCH = 10201
 
@@ -63,9 +61,9 @@ class Publisher:
         by_stream: dict[str, list[int]] = {}
         for index, message in enumerate(messages):
             stream = stream_for(message.subject)
-            limit = stream.max_message_bytes - HEADER_ROOM
-            if len(message.payload) > limit:
-                raise TooLarge(f"event {index} has {len(message.payload)} bytes; {stream.name} takes {limit} at most")
+            size, limit = len(message.payload), stream.max_event_bytes
+            if size > limit:
+                raise TooLarge(f"event {index} has {size} bytes; {stream.name} takes {limit} at most")
             by_stream.setdefault(stream.name, []).append(index)
         published: list[Published | None] = [None] * len(messages)
         for indexes in by_stream.values():

@@ -7,11 +7,16 @@ from typing import Literal
 
 import msgspec
 
+from shared.events import MAX_EVENT_BYTES
+
 MAX_MESSAGE_BYTES = 512 * 1024
 """Of a stream's message with its headers; an encoded event is at most `shared.events.MAX_EVENT_BYTES`."""
 
 MAX_DEAD_BYTES = 1024 * 1024
 """A dead letter carries the whole message in base64; well below the server's `max_payload`, which cuts connections."""
+
+HEADER_ROOM = 4 * 1024
+"""Bytes of a stream's limit that are left to a message's headers."""
 
 DEDUPLICATION_WINDOW = timedelta(minutes=2)
 """How long the broker remembers a Nats-Msg-Id. Whoever repeats later is recognised by the reader's database."""
@@ -25,6 +30,8 @@ class StreamSpec(msgspec.Struct, frozen=True, kw_only=True):
     kept: timedelta | None
     retention: Literal["limits", "workqueue"] = "limits"
     max_message_bytes: int = MAX_MESSAGE_BYTES
+    max_event_bytes: int = MAX_MESSAGE_BYTES - HEADER_ROOM
+    """Of an encoded event, checked before it is sent."""
     max_bytes: int = -1
     """-1: bounded by the server's own storage limit alone."""
 
@@ -48,14 +55,26 @@ class BucketSpec(msgspec.Struct, frozen=True, kw_only=True):
     ttl: timedelta | None = None
 
 
-COMMENTS = StreamSpec(name="COMMENTS", subjects=("comments.*.*.*",), kept=timedelta(days=7))
+COMMENTS = StreamSpec(
+    name="COMMENTS",
+    subjects=("comments.*.*.*",),
+    kept=timedelta(days=7),
+    # Less than the others take: a comment travels on inside of a Tagged.
+    max_event_bytes=MAX_EVENT_BYTES,
+)
 TAGGED = StreamSpec(name="TAGGED", subjects=("tagged.*.*.*",), kept=timedelta(days=7))
 QUEUES = StreamSpec(name="QUEUES", subjects=("queues.*",), kept=timedelta(days=30))
 CASES = StreamSpec(name="CASES", subjects=("cases.*.*",), kept=timedelta(days=90))
 ACTIONS = StreamSpec(name="ACTIONS", subjects=("actions.*.*.*",), kept=None, retention="workqueue")
 OUTCOMES = StreamSpec(name="OUTCOMES", subjects=("outcomes.*.*.*",), kept=timedelta(days=30))
 LABELS = StreamSpec(name="LABELS", subjects=("labels.*",), kept=None)
-DEAD = StreamSpec(name="DEAD", subjects=("dead.*.*",), kept=None, max_message_bytes=MAX_DEAD_BYTES)
+DEAD = StreamSpec(
+    name="DEAD",
+    subjects=("dead.*.*",),
+    kept=None,
+    max_message_bytes=MAX_DEAD_BYTES,
+    max_event_bytes=MAX_DEAD_BYTES - HEADER_ROOM,
+)
 
 STREAMS: tuple[StreamSpec, ...] = (COMMENTS, TAGGED, QUEUES, CASES, ACTIONS, OUTCOMES, LABELS, DEAD)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Literal, get_args
 
 Platform = Literal["vk", "telegram", "ok", "max", "http"]
@@ -18,9 +17,12 @@ def token(local_id: str) -> str:
 def untoken(text: str) -> str:
     """The id that `token` made `text` of; raises ValueError when it made none."""
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+        local_id = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError as error:
         raise ValueError(f"{text!r} is not the base64url of an id") from error
+    if token(local_id) != text:
+        raise ValueError(f"{text!r} is another spelling of {token(local_id)!r}")
+    return local_id
 
 
 def page_token(page: str) -> str:

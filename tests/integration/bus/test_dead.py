@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 
 import pytest
 
-from shared.bus import CLASSIFIER_COMMENTS, Bus, dead
+from shared.bus import CLASSIFIER_COMMENTS, Bus, Delivered, dead
 from shared.errors import NotFound, Poison, Unavailable
 from shared.events import encode
 from tests.integration.bus.broker import ROOT, Broker
@@ -54,9 +55,9 @@ async def bury(bus: Bus, *reasons: str) -> None:
     await bus.publish(comments(1, start=100))
     await bus.publish(comments(len(reasons)))
 
-    def verdict(batch: object) -> dict[int, Poison]:
-        found = enumerate(batch)  # type: ignore[call-overload]  # a sequence of Delivered
-        return {i: Poison(reasons[item.sequence - 2], "line one\nline two") for i, item in found if item.sequence > 1}
+    def verdict(batch: Sequence[Delivered]) -> dict[int, Poison]:
+        found = [(index, item.sequence) for index, item in enumerate(batch) if item.sequence > 1]
+        return {index: Poison(reasons[sequence - 2], "line one\nline two") for index, sequence in found}
 
     async with running(consumer(bus, CLASSIFIER_COMMENTS, Recorder(verdict))):
         await all_done(bus, CLASSIFIER_COMMENTS)
