@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from services.routing.domain.decision import settle
 from services.routing.store import action, decision
 from services.routing.store.changes import Changes
-from services.routing.store.reconciliation import Contention, Reconciliation
+from services.routing.store.reconciliation import Contention, Reconciliation, take_turns
 from services.routing.store.snapshot import Snapshot, Snapshots
 from services.routing.store.telling import Telling, life, tagged
 from shared.bus import Delivered
@@ -20,8 +20,9 @@ from shared.db import Database
 from shared.errors import Poison, Transient
 from shared.events import CommentDeleted, CommentRestored, Outcome, Tagged
 
-MAX_CONTENTIONS = 5
-"""Attempts at a batch that other processes are taking in too; each loss means that one of them got further."""
+MAX_ATTEMPTS = 20
+"""Attempts at a batch whose comments other processes are taking in too. From the second on those concerned take turns,
+so that only a batch on its first attempt can get in the way."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,9 +77,11 @@ class Worker:
 
     async def _take_in(self, tellings: Sequence[Telling]) -> None:
         snapshot = await self._snapshots.current()
-        for _ in range(MAX_CONTENTIONS):
+        for attempt in range(MAX_ATTEMPTS):
             try:
-                changes = await self._database.write(lambda conn: self._transaction(conn, snapshot, tellings))
+                changes = await self._database.write(
+                    lambda conn: self._transaction(conn, snapshot, tellings, in_turn=attempt > 0)  # noqa: B023 - awaited
+                )
             except Contention:
                 log.info("comments taken in elsewhere meanwhile, beginning anew", size=len(tellings))
                 continue
@@ -87,7 +90,11 @@ class Worker:
             return
         raise Transient("other processes keep taking in the same comments")
 
-    def _transaction(self, conn: Connection, snapshot: Snapshot, tellings: Sequence[Telling]) -> Changes:
+    def _transaction(
+        self, conn: Connection, snapshot: Snapshot, tellings: Sequence[Telling], *, in_turn: bool
+    ) -> Changes:
+        if in_turn:
+            take_turns(conn)
         work = Reconciliation(conn, snapshot, now=self._clock(), new_id=self._new_id)
         work.take_in(tellings)
         work.write()

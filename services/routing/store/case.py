@@ -28,15 +28,7 @@ def many(conn: Connection, ids: Collection[str], *, lock: bool = False) -> dict[
     if not ids:
         return {}
     query = select(cases).where(among(conn, cases.c.id, ids)).order_by(cases.c.id)
-    return {row.id: case_of(row) for row in conn.execute(query.with_for_update() if lock else query)}
-
-
-def opened_for(conn: Connection, comment_ids: Collection[str]) -> dict[str, str]:
-    """The ids of the cases that were opened for these comments, by comment."""
-    if not comment_ids:
-        return {}
-    query = select(cases.c.comment_id, cases.c.id).where(among(conn, cases.c.comment_id, comment_ids))
-    return {row.comment_id: row.id for row in conn.execute(query)}
+    return {row.id: case_of(row) for row in conn.execute(query.with_for_update(key_share=True) if lock else query)}
 
 
 def leads(conn: Connection, ids: Collection[str]) -> dict[str, str]:
@@ -47,14 +39,14 @@ def leads(conn: Connection, ids: Collection[str]) -> dict[str, str]:
     return {row.id: row.comment_id for row in conn.execute(query)}
 
 
-def open_in_threads(conn: Connection, threads: Collection[str]) -> list[tuple[str, str, str]]:
-    """The open cases opened for comments of these threads, as (thread, author, id of the case)."""
-    if not threads:
+def open_in_threads(conn: Connection, threads: Collection[str], authors: Collection[str]) -> list[tuple[str, str, str]]:
+    """The open cases opened for comments of these authors in these threads, as (thread, author, id of the case)."""
+    if not threads or not authors:
         return []
     query = (
         select(comments.c.thread, comments.c.author, cases.c.id)
         .join(comments, comments.c.id == cases.c.comment_id)
-        .where(among(conn, comments.c.thread, threads), comments.c.author.is_not(None), cases.c.open)
+        .where(among(conn, comments.c.thread, threads), among(conn, comments.c.author, authors), cases.c.open)
     )
     return [(row.thread, row.author, row.id) for row in conn.execute(query)]
 

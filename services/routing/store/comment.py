@@ -78,7 +78,7 @@ def heads(conn: Connection, ids: Collection[str], *, lock: bool = False) -> dict
     if not ids:
         return {}
     query = select(comments).where(among(conn, comments.c.id, ids)).order_by(comments.c.id)
-    return {row.id: _comment(row) for row in conn.execute(query.with_for_update() if lock else query)}
+    return {row.id: _comment(row) for row in conn.execute(query.with_for_update(key_share=True) if lock else query)}
 
 
 def joined_to(conn: Connection, case_ids: Collection[str]) -> list[Comment]:

@@ -14,15 +14,15 @@ and to one case for a comment.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from services.routing.domain.case import apply, open_case
 from services.routing.domain.case_change import CaseChange, Joined, Routed
-from services.routing.domain.comment import Correction, Version, thread_of
+from services.routing.domain.comment import Correction, Version
 from services.routing.domain.policy import Facts
 from services.routing.domain.reconcile import (
     ChangeCase,
@@ -41,21 +41,31 @@ from services.routing.domain.route import Route
 from services.routing.domain.task import Task, update_task, withdraw_task
 from services.routing.store import comment
 from services.routing.store.changes import Changes
-from services.routing.store.comment import Comment, CommentVersion
+from services.routing.store.comment import CommentVersion
 from services.routing.store.snapshot import Snapshot
-from services.routing.store.surroundings import Surroundings
+from services.routing.store.surroundings import Contention, Surroundings
 from services.routing.store.task import Placed
-from services.routing.store.telling import Telling, merge, referred_to, restate
+from services.routing.store.telling import Telling, merge, restate
 from shared.clock import NewId
 
+__all__ = ["Contention", "Reconciliation", "take_turns"]
 
-class Contention(Exception):
-    """Another transaction took in one of these comments first: roll back and do the same again."""
+_LANE = 0x726F7574696E67
+"""The advisory lock's number on PostgreSQL: "routing" in ASCII."""
+
+
+def take_turns(conn: Connection) -> None:
+    """Lets only one of the transactions that met with Contention go on at a time, so that each gets through."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SELECT pg_advisory_xact_lock(:lane)"), {"lane": _LANE})
 
 
 class Reconciliation:
-    """Works on comments in memory and writes what came of it. `changes` may be replaced before the first work by one
-    that holds other changes of the same transaction."""
+    """Works on comments in memory and writes what came of it.
+
+    `changes` may be replaced before the first work by one that holds other changes of the same transaction. Any method
+    may raise Contention: then roll back, and do the same in a transaction that begins with `take_turns`.
+    """
 
     def __init__(self, conn: Connection, snapshot: Snapshot, *, now: datetime, new_id: NewId) -> None:
         self._conn = conn
@@ -72,8 +82,11 @@ class Reconciliation:
         told: dict[str, list[Telling]] = {}
         for telling in tellings:
             told.setdefault(telling.head.id, []).append(telling)
-        self._gather(told)
         around = self._around
+        around.gather([telling.head for telling in tellings])
+        for telling in tellings:
+            if telling.version.text is not None:
+                self.changes.texts[telling.head.id, telling.version.version] = telling.version.text
         touched = [id for id, its in told.items() if self._take_versions(id, its)]
         replies = around.seat(touched)
         for old in comment.threads_among(self._conn, replies):
@@ -82,23 +95,22 @@ class Reconciliation:
                 self._moved.append((old, around.heads[old].thread))
         for id in touched:
             around.note_answer(around.heads[id])
-        around.find_open_cases(touched)
         for id in touched:
             self._reconcile(id)
 
     def correct(self, id: str, version: int, correction: Correction) -> None:
         """Takes in a moderator's word on one version and reconciles the comment; raises KeyError for an unknown one."""
         around = self._around
-        around.lock([id])
-        around.load([id])
+        head = comment.heads(self._conn, [id])[id]
+        # As if it were a complaint: the correction may make it one, and it may then belong to a case of its author's.
+        around.gather([msgspec.structs.replace(head, tag="complaint")])
         told = around.versions[id][version]
         around.versions[id][version] = msgspec.structs.replace(told, correction=correction)
         self._corrections.append((id, version, correction))
-        around.find_open_cases([id])
         self._reconcile(id)
 
     def write(self) -> None:
-        """Writes everything; raises Contention when another transaction was faster with a new comment."""
+        """Writes everything; Contention here means that another transaction was faster with a new comment."""
         heads, stored = self._around.heads, self._around.stored
         new = [head for id, head in heads.items() if id not in stored]
         if not comment.add(self._conn, new):
@@ -110,38 +122,6 @@ class Reconciliation:
             comment.correct(self._conn, id, version, correction)
         self.changes.comments.update(heads)
         self.changes.write(self._conn)
-
-    # What was told ----------------------------------------------------------------------------------------------
-
-    def _gather(self, told: Mapping[str, Sequence[Telling]]) -> None:
-        """Locks and loads what a batch needs, in a handful of queries, and makes rows to stand for what is missing."""
-        around = self._around
-        heads = [one.head for its in told.values() for one in its]
-        around.read_heads(told.keys() | {head.parent for head in heads if head.parent is not None})
-        referred = {id: head for head in heads if (id := self._must_hold(head)) is not None}
-        around.lock(told.keys() | referred.keys())
-        for id, head in referred.items():
-            # Two processes that take in a comment and the page's answer to it at once must meet on one row.
-            if id not in told and id not in around.heads:
-                around.heads[id] = referred_to(id, platform=head.platform, page=head.page)
-        around.load([id for id in (*told, *referred) if id in around.stored])
-        around.load_answers(told.keys() - around.stored.keys())
-        for its in told.values():
-            for one in its:
-                if one.version.text is not None:
-                    self.changes.texts[one.head.id, one.version.version] = one.version.text
-
-    def _must_hold(self, head: Comment) -> str | None:
-        """The comment whose row a reply must hold, or another process could miss what the reply does: the one that the
-        page answers, or the first of the thread in which the author may have a case."""
-        if head.parent is None:
-            return None
-        if head.author_kind == "page":
-            return head.parent
-        if head.author is None or head.tag not in ("question", "complaint"):
-            return None
-        above = self._around.heads.get(head.parent)
-        return thread_of(head.id, head.parent, above.thread if above else None)
 
     def _take_versions(self, id: str, tellings: Iterable[Telling]) -> bool:
         """Whether anything of it is new."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection
 
 from services.routing.domain.case import OPEN_STATES, Case
-from services.routing.domain.comment import Standing, fold, makes_case, thread_of
+from services.routing.domain.comment import CASE_TAGS, Standing, fold, thread_of
 from services.routing.domain.reconcile import CaseRef, OfficialAnswer, Thread
 from services.routing.domain.task import Task
 from services.routing.store import case, comment, task
 from services.routing.store.comment import Comment, CommentVersion, version_of
+from services.routing.store.telling import referred_to
+
+
+class Contention(Exception):
+    """Another transaction changed meanwhile what this one began with: roll back and do the same again."""
 
 
 class Surroundings:
@@ -21,6 +26,8 @@ class Surroundings:
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
+        self._alone = conn.dialect.name == "sqlite"
+        """The whole database is this transaction's already: what was read once cannot change."""
         self.heads: dict[str, Comment] = {}
         self.stored: dict[str, Comment] = {}
         """Heads as the database has them."""
@@ -39,78 +46,119 @@ class Surroundings:
 
     # Reading it in ----------------------------------------------------------------------------------------------
 
-    def read_heads(self, ids: Collection[str]) -> None:
-        """Reads these heads without locking them."""
-        self._remember(comment.heads(self._conn, ids))
+    def gather(self, told: Sequence[Comment]) -> None:
+        """Locks and loads all that comments with these heads may need.
 
-    def lock(self, ids: Collection[str]) -> None:
-        """Locks these comments and those that their cases were opened for, and reads them under the lock."""
-        joined = {head.case_id for id in ids if (head := self.heads.get(id)) is not None and head.case_id is not None}
-        wanted = set(ids) | set(case.leads(self._conn, joined).values())
-        if self._conn.dialect.name == "sqlite":
-            # The whole database is this transaction's already.
-            wanted -= self.stored.keys()
-        self._remember(comment.heads(self._conn, wanted, lock=True))
+        First everything is looked up, then comments are locked, then cases, then tasks, those of a kind by ascending
+        id: so no transactions ever wait for one another in a circle. Raises Contention when something came up in between that
+        should have been locked earlier.
+        """
+        ids = {head.id for head in told}
+        parents = {head.parent for head in told if head.parent is not None}
+        self._remember(comment.heads(self._conn, ids | parents))
+        stand_ins = self._stand_ins(told)
+        wanted = ids | stand_ins.keys()
+        threads, authors = self._might_join(told)
+        found = case.open_in_threads(self._conn, threads, authors)
+        leads = case.leads(self._conn, self._cases_of(wanted, found))
+        locked = wanted | set(leads.values())
+        if self._alone:
+            self._remember(comment.heads(self._conn, locked - self.stored.keys()))
+        else:
+            self._remember(comment.heads(self._conn, locked, lock=True))
+            found = case.open_in_threads(self._conn, threads, authors)
+            leads = case.leads(self._conn, self._cases_of(locked, found))
+            if not locked.issuperset(leads.values()):
+                raise Contention
+        for id, stand_in in stand_ins.items():
+            if id not in ids:
+                self.heads.setdefault(id, stand_in)
+        self._take_cases(leads)
+        for thread, author, id in found:
+            self._add_open(thread, author, id)
+        self._load([id for id in locked if id in self.stored])
+        self._load_answers(ids - self.stored.keys())
 
-    def load(self, ids: Iterable[str]) -> None:
-        """Loads versions, cases, follow-ups, tasks and answers of stored comments."""
-        ids = [id for id in ids if id not in self.versions]
-        if not ids:
+    def known(self, id: str) -> bool:
+        """Whether anything was ever told of the comment; loads it if that was not foreseen."""
+        if id not in self.heads:
+            self._remember(comment.heads(self._conn, [id], lock=True))
+            if id not in self.heads:
+                return False
+        if id in self.stored and id not in self.versions:
+            self._take_cases(case.leads(self._conn, self._cases_of([id], [])))
+            self._load([id])
+        return bool(self.versions.get(id))
+
+    def _stand_ins(self, told: Iterable[Comment]) -> dict[str, Comment]:
+        """The comments whose rows these must hold, or another process could miss what they do, each with a head to
+        stand for it until it comes: the comment that the page answers, and the first one of the thread in which the
+        author may have a case. Processes that take in two such comments at once meet on that row."""
+        found: dict[str, Comment] = {}
+        for head in told:
+            for about in (head, self.stored.get(head.id)):
+                if about is None or about.parent is None:
+                    continue
+                if about.author_kind == "page":
+                    id = about.parent
+                elif _may_make_case(about):
+                    above = self.stored.get(about.parent)
+                    id = thread_of(about.id, about.parent, above.thread if above else None)
+                else:
+                    continue
+                found.setdefault(id, referred_to(id, platform=about.platform, page=about.page))
+        return found
+
+    def _might_join(self, told: Iterable[Comment]) -> tuple[set[str], set[str]]:
+        """The threads in which these comments may turn out to stand, and their authors."""
+        threads: set[str] = set()
+        authors: set[str] = set()
+        for head in told:
+            if head.author is not None and _may_make_case(head):
+                authors.add(head.author)
+            # Also of those that make none: a reply's parent may come with it, and the thread is its parent's then.
+            for id in (head.id, head.parent):
+                if id is not None:
+                    threads.add(id)
+                    if id in self.stored:
+                        threads.add(self.stored[id].thread)
+        return (threads, authors) if authors else (set(), set())
+
+    def _cases_of(self, ids: Iterable[str], found: Iterable[tuple[str, str, str]]) -> set[str]:
+        heads = (self.heads.get(id) for id in ids)
+        own = {head.case_id for head in heads if head is not None and head.case_id is not None}
+        return own | {id for _, _, id in found}
+
+    def _load(self, ids: Iterable[str]) -> None:
+        """Loads versions, follow-ups, tasks and answers of stored comments, whose cases are taken already."""
+        new = {id for id in ids if id not in self.versions}
+        if not new:
             return
-        own = case.opened_for(self._conn, ids)
-        self.own.update(own)
-        joined = {case_id for id in ids if (case_id := self.heads[id].case_id) is not None}
-        self.take_cases({*own.values(), *joined})
-        followers: list[str] = []
-        for follower in comment.joined_to(self._conn, set(own.values())):
-            if follower.case_id is not None and follower.id not in own:
+        opened = {self.own[id] for id in new if id in self.own}
+        for follower in comment.joined_to(self._conn, opened):
+            if follower.case_id is not None and self.own.get(follower.id) != follower.case_id:
                 self.followers.setdefault(follower.case_id, []).append(follower.id)
-                followers.append(follower.id)
-                self.heads.setdefault(follower.id, follower)
-                self.stored.setdefault(follower.id, follower)
-        both = {*ids, *followers} - self.versions.keys()
-        for id, versions in comment.versions(self._conn, both).items():
+                if follower.id not in self.heads:
+                    self._remember({follower.id: follower})
+                if follower.id not in self.versions:
+                    new.add(follower.id)
+        for id, versions in comment.versions(self._conn, new).items():
             self.versions[id] = {told.version: told for told in versions}
-        self.tasks.update(task.of_comments(self._conn, both, lock=True))
-        self.load_answers(both)
+        self.tasks.update(task.of_comments(self._conn, new, lock=True))
+        self._load_answers(new)
 
-    def load_answers(self, ids: Collection[str]) -> None:
-        """Loads what pages answered to these comments."""
+    def _load_answers(self, ids: Collection[str]) -> None:
         for head in comment.official_answers(self._conn, ids):
             self.note_answer(head)
 
-    def known(self, id: str) -> bool:
-        """Whether anything was ever told of the comment; loads it if need be."""
-        if id not in self.heads:
-            self.lock([id])
-        if id not in self.heads:
-            return False
-        if id in self.stored:
-            self.load([id])
-        return bool(self.versions.get(id))
-
-    def take_cases(self, ids: Collection[str]) -> None:
-        """Locks and reads cases."""
-        self.cases.update(case.many(self._conn, set(ids) - self.cases.keys(), lock=True))
-
-    def find_open_cases(self, ids: Iterable[str]) -> None:
-        """Finds the open cases that these comments might be follow-ups of."""
-        threads = {self.heads[id].thread for id in ids if self._might_join(id)}
-        found = case.open_in_threads(self._conn, threads)
-        self.take_cases({id for _, _, id in found})
-        for thread, author, id in found:
-            self._add_open(thread, author, id)
+    def _take_cases(self, ids: Collection[str]) -> None:
+        taken = case.many(self._conn, set(ids) - self.cases.keys(), lock=True)
+        self.cases.update(taken)
+        self.own.update({one.comment_id: one.id for one in taken.values()})
 
     def _remember(self, heads: dict[str, Comment]) -> None:
         self.heads.update(heads)
         self.stored.update(heads)
-
-    def _might_join(self, id: str) -> bool:
-        head = self.heads[id]
-        if head.case_id is not None or head.author is None:
-            return False
-        contents = (version_of(told, head).content for told in self.versions[id].values())
-        return any(content is not None and makes_case(content) for content in contents)
 
     def _add_open(self, thread: str, author: str, case_id: str) -> None:
         there = self._open.setdefault((thread, author), [])
@@ -193,3 +241,8 @@ class Surroundings:
         candidates = [one for one in there if one.comment_id != head.id and one.state in OPEN_STATES]
         oldest = min(candidates, key=lambda one: (one.opened_at, one.id), default=None)
         return None if oldest is None else CaseRef(case=oldest.id, comment=oldest.comment_id)
+
+
+def _may_make_case(head: Comment) -> bool:
+    """As far as a head alone tells: `comment.makes_case` decides."""
+    return head.author_kind != "page" and (head.tag in CASE_TAGS or bool(head.urgent))

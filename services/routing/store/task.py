@@ -35,7 +35,7 @@ _COLUMNS = (*_CHANGING, "page", "institution", "territory")
 def get(conn: Connection, id: str, *, lock: bool = False) -> Placed | None:
     """One task; None when there is none. `lock` (after its comment and case, if those are locked too) before acting."""
     query = select(tasks).where(tasks.c.id == id)
-    row = conn.execute(query.with_for_update() if lock else query).one_or_none()
+    row = conn.execute(query.with_for_update(key_share=True) if lock else query).one_or_none()
     return None if row is None else _placed(row)
 
 
@@ -45,7 +45,7 @@ def of_comments(conn: Connection, comment_ids: Collection[str], *, lock: bool = 
         return {}
     query = select(tasks).where(among(conn, tasks.c.comment_id, comment_ids)).order_by(tasks.c.id)
     found: dict[str, list[Task]] = {}
-    for row in conn.execute(query.with_for_update() if lock else query):
+    for row in conn.execute(query.with_for_update(key_share=True) if lock else query):
         found.setdefault(row.comment_id, []).append(_placed(row).task)
     return {id: task for id, its in found.items() if (task := current(its)) is not None}
 
