@@ -49,11 +49,11 @@ def stats(conn: Connection, *, top: int) -> Stats:
     )
     undecided = select(func.count()).select_from(_tasks).where(text("tasks.undecided"))
     return Stats(
-        comments=dict(conn.execute(by_tag).tuples().all()),
-        cases=dict(conn.execute(by_state).tuples().all()),
+        comments=dict(map(tuple, conn.execute(by_tag))),
+        cases=dict(map(tuple, conn.execute(by_state))),
         queues=[
             Backlog(institution=institution, open=count, urgent=int(hurry or 0))
-            for institution, count, hurry in conn.execute(fullest).tuples()
+            for institution, count, hurry in conn.execute(fullest)
         ],
         tasks=conn.execute(undecided).scalar_one(),
         outbox=relay.waiting(conn),

@@ -35,8 +35,9 @@ def claim(conn: Connection, *, key_id: str, key: str, request: str, now: datetim
         insert(conn, table)
         .values(key_id=key_id, key=key, request=request, created_at=now)
         .on_conflict_do_nothing(index_elements=["key_id", "key"])
-    )
-    if claimed.rowcount:
+        .returning(table.c.key)
+    ).one_or_none()
+    if claimed is not None:
         return None
     row = conn.execute(select(table).where(this)).one()
     if row.request != request or row.status is None:
