@@ -52,11 +52,11 @@ def main() -> None:
             show("memory idle, MiB", "  ".join(f"{name} {mib:.0f}" for name, mib in memory(stack, "VmRSS").items()))
             bare = asyncio.run(bare_loop(stack.nats_url))
             show("bare fetch, publish, acknowledge", f"{bare:,.0f}/s")
-            quiet = asyncio.run(latency(stack, options.rate, 20.0))
+            quiet = latency(stack, options.rate, 20.0)
             show(
                 f"latency at {options.rate}/s, 202 to committed, ms",
                 f"p50 {quiet.p50:.1f}  p99 {quiet.p99:.1f}  max {quiet.highest:.1f}  ({quiet.count} comments, "
-                f"{quiet.missing} missing)",
+                f"{quiet.missing} missing, sender late by {quiet.late:.0f} at worst)",
             )
             whole = asyncio.run(throughput(stack, options.seconds))
             show("whole way, HTTP to committed", f"{whole.rate:,.0f}/s over {whole.seconds:.0f} s")

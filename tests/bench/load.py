@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import itertools
 import json
 import sqlite3
@@ -37,13 +38,15 @@ class Throughput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds from the 202 to the commit that makes a comment visible, over `count` comments."""
+    """Milliseconds from the 202 to the commit that makes a comment visible; `missing` ones never came."""
 
     count: int
     missing: int
     p50: float
     p99: float
     highest: float
+    late: float
+    """How far the sender itself fell behind its schedule at worst, in milliseconds."""
 
 
 def _bodies(prefix: str, texts: list[str], size: int) -> Iterator[bytes]:
@@ -137,49 +140,62 @@ class _Watch(threading.Thread):
         self.join(timeout=10)
 
 
-async def latency(stack: Stack, rate: int, seconds: float) -> Latency:
-    """Sends single comments at `rate` a second, each a request of its own."""
+CLIENTS = 32
+"""Connections of the latency run; each waits for its answer before it sends again."""
+
+
+def latency(stack: Stack, rate: int, seconds: float) -> Latency:
+    """Sends single comments at `rate` a second, each a request of its own, each at its due time."""
     texts, _ = comment_texts()
     watch = _Watch(stack)
     watch.start()
-    await asyncio.sleep(0.2)
+    total = int(rate * seconds)
     accepted: dict[str, float] = {}
-    headers = {"Authorization": f"Bearer {stack.key}"}
+    late = [0.0] * CLIENTS
+    started = time.perf_counter() + 0.5
+    headers = {"Authorization": f"Bearer {stack.key}", "Content-Type": "application/json"}
 
-    async def send(client: httpx.AsyncClient, number: int) -> None:
-        comment = {
-            "platform": "http",
-            "page": f"http:bench-{number % 50}",
-            "id": f"l{number}",
-            "author": f"u{number}",
-            "text": texts[number % len(texts)],
-        }
-        answer = await client.post(stack.url("ingest", "/v1/comments"), json=comment)
-        if answer.status_code == 202:
-            accepted[f"http:bench-{number % 50}:l{number}"] = time.perf_counter()
+    def client(place: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", stack.ports["ingest"], timeout=30)
+        for number in range(place, total, CLIENTS):
+            page = f"http:bench-{number % 50}"
+            comment = {
+                "platform": "http",
+                "page": page,
+                "id": f"l{number}",
+                "author": f"u{number}",
+                "text": texts[number % len(texts)],
+            }
+            body = json.dumps(comment).encode()
+            wait = started + number / rate - time.perf_counter()
+            if wait > 0:
+                time.sleep(wait)
+            late[place] = max(late[place], -wait)
+            connection.request("POST", "/v1/comments", body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status == 202:
+                accepted[f"{page}:l{number}"] = time.perf_counter()
+        connection.close()
 
-    async with httpx.AsyncClient(timeout=30, headers=headers) as client:
-        tasks = []
-        started = time.perf_counter()
-        for number in range(int(rate * seconds)):
-            due = started + number / rate
-            if (wait := due - time.perf_counter()) > 0:
-                await asyncio.sleep(wait)
-            tasks.append(asyncio.create_task(send(client, number)))
-        await asyncio.gather(*tasks)
-        until = time.perf_counter() + 20
-        while len(watch.seen.keys() & accepted.keys()) < len(accepted) and time.perf_counter() < until:
-            await asyncio.sleep(0.1)
+    clients = [threading.Thread(target=client, args=(place,), daemon=True) for place in range(CLIENTS)]
+    for thread in clients:
+        thread.start()
+    for thread in clients:
+        thread.join()
+    until = time.perf_counter() + 20
+    while len(watch.seen.keys() & accepted.keys()) < len(accepted) and time.perf_counter() < until:
+        time.sleep(0.1)
     watch.finish()
     # A commit may be seen before the client has read its 202: that is a wait of nothing.
     waits = sorted(
         max(0.0, watch.seen[comment] - at) * 1000 for comment, at in accepted.items() if comment in watch.seen
     )
-    missing = len(accepted) - len(waits)
     return Latency(
         count=len(waits),
-        missing=missing,
+        missing=total - len(waits),
         p50=waits[len(waits) // 2],
         p99=waits[int(len(waits) * 0.99)],
         highest=waits[-1],
+        late=max(late) * 1000,
     )
