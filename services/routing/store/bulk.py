@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Double,
+    FromClause,
     Integer,
     SmallInteger,
     Table,
@@ -37,6 +38,16 @@ def among(conn: Connection, column: Column[Any], values: Iterable[str]) -> Colum
         return column == func.any(cast(list(values), postgresql.ARRAY(postgresql.TEXT)))
     each = func.json_each(_encode(list(values)).decode()).table_valued("value")
     return column.in_(select(each.c.value))
+
+
+def pairs(conn: Connection, values: Sequence[tuple[str, str]]) -> FromClause:
+    """A table of these pairs, with the columns `left` and `right`, to join with; any number is the same statement."""
+    if conn.dialect.name == "postgresql":
+        columns = [cast([pair[side] for pair in values], postgresql.ARRAY(postgresql.TEXT)) for side in (0, 1)]
+        return func.unnest(*columns).table_valued("left", "right").render_derived()
+    each = func.json_each(_encode(values).decode()).table_valued("value")
+    sides = (func.json_extract(each.c.value, f"$[{side}]") for side in (0, 1))
+    return select(*(side.label(name) for side, name in zip(sides, ("left", "right"), strict=True))).subquery()
 
 
 def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:

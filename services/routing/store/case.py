@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
 from services.routing.domain.case import OPEN_STATES, Case
 from services.routing.domain.lease import Lease
 from services.routing.domain.route import Route
-from services.routing.store.bulk import among, insert_rows
+from services.routing.store.bulk import among, insert_rows, pairs
 from services.routing.store.schema import cases, comments
 
 _PLAIN = tuple(field.name for field in msgspec.structs.fields(Case) if field.name not in ("urgent", "lease", "route"))
@@ -39,14 +39,16 @@ def leads(conn: Connection, ids: Collection[str]) -> dict[str, str]:
     return {row.id: row.comment_id for row in conn.execute(query)}
 
 
-def open_in_threads(conn: Connection, threads: Collection[str], authors: Collection[str]) -> list[tuple[str, str, str]]:
-    """The open cases opened for comments of these authors in these threads, as (thread, author, id of the case)."""
-    if not threads or not authors:
+def open_in_threads(conn: Connection, wanted: Collection[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    """The open cases opened for comments in these (thread, author), as (thread, author, id of the case)."""
+    if not wanted:
         return []
+    given = pairs(conn, sorted(wanted))
     query = (
         select(comments.c.thread, comments.c.author, cases.c.id)
-        .join(comments, comments.c.id == cases.c.comment_id)
-        .where(among(conn, comments.c.thread, threads), among(conn, comments.c.author, authors), cases.c.open)
+        .join_from(given, comments, and_(comments.c.thread == given.c.left, comments.c.author == given.c.right))
+        .join(cases, cases.c.comment_id == comments.c.id)
+        .where(cases.c.open)
     )
     return [(row.thread, row.author, row.id) for row in conn.execute(query)]
 

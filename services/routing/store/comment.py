@@ -70,6 +70,7 @@ class CommentVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 HEAD = tuple(field.name for field in msgspec.structs.fields(Comment))
+_HEAD = [comments.c[name] for name in HEAD]
 _VERSION = tuple(field.name for field in msgspec.structs.fields(CommentVersion))
 
 
@@ -77,7 +78,7 @@ def heads(conn: Connection, ids: Collection[str], *, lock: bool = False) -> dict
     """The heads of those of `ids` that are known, by id; `lock` keeps others from changing them (by ascending id)."""
     if not ids:
         return {}
-    query = select(comments).where(among(conn, comments.c.id, ids)).order_by(comments.c.id)
+    query = select(*_HEAD).where(among(conn, comments.c.id, ids)).order_by(comments.c.id)
     return {row.id: _comment(row) for row in conn.execute(query.with_for_update(key_share=True) if lock else query)}
 
 
@@ -85,7 +86,7 @@ def joined_to(conn: Connection, case_ids: Collection[str]) -> list[Comment]:
     """The comments of these cases: the one each was opened for, and those that joined it; by id."""
     if not case_ids:
         return []
-    query = select(comments).where(among(conn, comments.c.case_id, case_ids)).order_by(comments.c.id)
+    query = select(*_HEAD).where(among(conn, comments.c.case_id, case_ids)).order_by(comments.c.id)
     return [_comment(row) for row in conn.execute(query)]
 
 
@@ -94,7 +95,7 @@ def official_answers(conn: Connection, parents: Collection[str]) -> list[Comment
     if not parents:
         return []
     query = (
-        select(comments)
+        select(*_HEAD)
         .where(among(conn, comments.c.parent, parents), comments.c.author_kind == "page")
         .order_by(comments.c.received_at, comments.c.id)
     )
@@ -199,7 +200,7 @@ def correct(conn: Connection, id: str, version: int, correction: Correction) -> 
 
 
 def _comment(row: Row[Any]) -> Comment:
-    return Comment(**{name: row._mapping[name] for name in HEAD})
+    return Comment(**dict(zip(HEAD, row, strict=True)))
 
 
 def _told(row: Row[Any]) -> CommentVersion:

@@ -50,23 +50,23 @@ class Surroundings:
         """Locks and loads all that comments with these heads may need.
 
         First everything is looked up, then comments are locked, then cases, then tasks, those of a kind by ascending
-        id: so no transactions ever wait for one another in a circle. Raises Contention when something came up in between that
-        should have been locked earlier.
+        id: so no transactions ever wait for one another in a circle. Raises Contention when something came up in
+        between that should have been locked earlier.
         """
         ids = {head.id for head in told}
         parents = {head.parent for head in told if head.parent is not None}
         self._remember(comment.heads(self._conn, ids | parents))
         stand_ins = self._stand_ins(told)
         wanted = ids | stand_ins.keys()
-        threads, authors = self._might_join(told)
-        found = case.open_in_threads(self._conn, threads, authors)
+        might_join = self._might_join(told)
+        found = case.open_in_threads(self._conn, might_join)
         leads = case.leads(self._conn, self._cases_of(wanted, found))
         locked = wanted | set(leads.values())
         if self._alone:
             self._remember(comment.heads(self._conn, locked - self.stored.keys()))
         else:
             self._remember(comment.heads(self._conn, locked, lock=True))
-            found = case.open_in_threads(self._conn, threads, authors)
+            found = case.open_in_threads(self._conn, might_join)
             leads = case.leads(self._conn, self._cases_of(locked, found))
             if not locked.issuperset(leads.values()):
                 raise Contention
@@ -109,20 +109,25 @@ class Surroundings:
                 found.setdefault(id, referred_to(id, platform=about.platform, page=about.page))
         return found
 
-    def _might_join(self, told: Iterable[Comment]) -> tuple[set[str], set[str]]:
-        """The threads in which these comments may turn out to stand, and their authors."""
-        threads: set[str] = set()
-        authors: set[str] = set()
+    def _might_join(self, told: Sequence[Comment]) -> set[tuple[str, str]]:
+        """The threads in which these comments may turn out to stand, each with the comment's author."""
+        coming = {head.id: head for head in told}
+        found: set[tuple[str, str]] = set()
         for head in told:
-            if head.author is not None and _may_make_case(head):
-                authors.add(head.author)
-            # Also of those that make none: a reply's parent may come with it, and the thread is its parent's then.
-            for id in (head.id, head.parent):
-                if id is not None:
-                    threads.add(id)
-                    if id in self.stored:
-                        threads.add(self.stored[id].thread)
-        return (threads, authors) if authors else (set(), set())
+            if head.author is None or not _may_make_case(head):
+                continue
+            # A thread is named by its first comment, and that may come with the reply, or have come before it.
+            above: str | None = head.id
+            passed: set[str] = set()
+            while above is not None and above not in passed:
+                passed.add(above)
+                found.add((above, head.author))
+                known = self.stored.get(above)
+                if known is not None:
+                    found.add((known.thread, head.author))
+                next_up = coming.get(above) or known
+                above = next_up.parent if next_up is not None else None
+        return found
 
     def _cases_of(self, ids: Iterable[str], found: Iterable[tuple[str, str, str]]) -> set[str]:
         heads = (self.heads.get(id) for id in ids)
