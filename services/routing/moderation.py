@@ -20,7 +20,7 @@ from services.routing.domain.task import (
     skip_task,
 )
 from services.routing.naming import NamingSnapshot
-from services.routing.store import comment, task, task_view
+from services.routing.store import case, comment, task, task_view
 from services.routing.store.changes import Changes
 from services.routing.store.comment import CommentVersion
 from services.routing.store.log_view import DecisionItem
@@ -125,7 +125,7 @@ def judge(
     named = _named_institution(caller, verdict)
     # Comments are locked before tasks, as everywhere; until then the task's comment is only looked up.
     comment_id = _seen(conn, caller, task_id, lock=False).task.comment_id
-    head = comment.heads(conn, [comment_id], lock=True)[comment_id]
+    head = _locked(conn, comment_id)
     found = _held(conn, caller, task_id)
     done, decision = decide(
         found,
@@ -160,6 +160,13 @@ def judge(
     work.write()
     after = comment.heads(conn, [comment_id])[comment_id]
     return _made(decision, after.case_id)
+
+
+def _locked(conn: Connection, comment_id: str) -> comment.Comment:
+    """The comment, locked together with the one that its case was opened for: one by one they might deadlock."""
+    joined = comment.heads(conn, [comment_id])[comment_id].case_id
+    leads = {} if joined is None else case.leads(conn, [joined])
+    return comment.heads(conn, {comment_id, *leads.values()}, lock=True)[comment_id]
 
 
 def _lease(conn: Connection, changes: Changes, caller: Caller, found: Task, seconds: int) -> LeasedTask:
