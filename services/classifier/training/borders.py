@@ -15,7 +15,7 @@ MAX_UNSURE = 0.2
 
 
 def choose_thresholds(tag: Fitted, toxic: Fitted, urgent: Fitted) -> Thresholds:
-    """All three, from rows of the stream where there are any, else from all; rounded to a hundredth."""
+    """All three, from rows of the stream where there are any, else from all; in hundredths."""
     return Thresholds(unsure=_unsure(tag), toxic=_best_f1(toxic), urgent=_best_f1(urgent))
 
 
@@ -30,14 +30,14 @@ def _unsure(tag: Fitted) -> float:
     confidence = tag.unseen[rows].max(axis=1)
     right = np.array(tag.classes)[tag.unseen[rows].argmax(axis=1)] == tag.examples.labels[rows]
     highest = 0.0
-    for threshold in np.arange(0.25, 1.0, 0.01):
+    for threshold in (hundredth / 100 for hundredth in range(25, 100)):
         sure = confidence >= threshold
         if sure.mean() < 1 - MAX_UNSURE:
             break
-        highest = float(threshold)
+        highest = threshold
         if right[sure].mean() >= SURE_ACCURACY:
             break
-    return round(highest, 2)
+    return highest
 
 
 def _best_f1(flag: Fitted) -> float:
@@ -45,9 +45,9 @@ def _best_f1(flag: Fitted) -> float:
     probability = flag.unseen[rows, 1]
     truth = flag.examples.labels[rows] == "1"
     best, chosen = -1.0, 0.5
-    for threshold in np.arange(0.05, 0.96, 0.01):
+    for threshold in (hundredth / 100 for hundredth in range(5, 96)):
         raised = probability >= threshold
         score = 2 * float((raised & truth).sum()) / max(float(raised.sum() + truth.sum()), 1.0)
         if score > best:
-            best, chosen = score, float(threshold)
-    return round(chosen, 2)
+            best, chosen = score, threshold
+    return chosen

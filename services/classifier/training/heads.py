@@ -21,8 +21,7 @@ from services.classifier.training.rows import Row, TrainingError
 FOLDS = 5
 SEED = 20_260_101
 VOCABULARY = Path(__file__).with_name("vocabulary.json")
-VOCABULARY_WEIGHT = 2.0
-"""Of one word of the vocabulary beside a comment's 1; chosen in cross-validation over the corpus."""
+"""Words that mean a topic and phrases that mean danger, written for this project, as they would stand in a comment."""
 
 
 class HeadSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +29,8 @@ class HeadSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     strength: float
+    hint_weight: float = 1.0
+    """Of one entry of the vocabulary beside a comment's 1; chosen in cross-validation over the corpus."""
     chars_only: bool = False
     """Looks at characters alone (smaller, and no worse for topics)."""
 
@@ -38,7 +39,7 @@ SPECS = (
     HeadSpec(name="tag", strength=10.0),
     HeadSpec(name="toxic", strength=10.0),
     HeadSpec(name="urgent", strength=30.0),
-    HeadSpec(name="topic", strength=300.0, chars_only=True),
+    HeadSpec(name="topic", strength=300.0, hint_weight=2.0, chars_only=True),
 )
 
 
@@ -49,7 +50,7 @@ class Examples(msgspec.Struct, frozen=True, kw_only=True):
     labels: NDArray[Any]
     streamlike: NDArray[np.bool_]
     hints: sparse.csr_matrix | None = None
-    """Rows that only ever help to fit: words that mean a topic."""
+    """Rows that only ever help to fit: those of the vocabulary."""
     hint_labels: NDArray[Any] | None = None
 
 
@@ -83,14 +84,15 @@ def examples_for(spec: HeadSpec, rows: Sequence[Row], features: CommentFeatures)
         labels=np.array(labels),
         streamlike=np.array([row.streamlike for row in chosen]),
     )
-    if spec.name != "topic":
+    vocabulary: dict[str, dict[str, list[str]]] = json.loads(VOCABULARY.read_text(encoding="utf-8"))
+    meanings = vocabulary.get(spec.name, {})
+    words = [(label, word) for label in sorted(meanings) for word in meanings[label] if label in set(labels)]
+    if not words:
         return examples
-    vocabulary: dict[str, list[str]] = json.loads(VOCABULARY.read_text(encoding="utf-8"))
-    words = [(topic, word) for topic in sorted(vocabulary) for word in vocabulary[topic] if topic in set(labels)]
     return msgspec.structs.replace(
         examples,
         hints=_seen(spec, features.transform([word for _, word in words]), features.bits),
-        hint_labels=np.array([topic for topic, _ in words]),
+        hint_labels=np.array([label for label, _ in words]),
     )
 
 
@@ -126,7 +128,7 @@ def _estimator(spec: HeadSpec, examples: Examples, chosen: NDArray[np.intp]) -> 
     if examples.hints is not None and examples.hint_labels is not None:
         matrix = sparse.vstack([matrix, examples.hints], format="csr")
         labels = np.concatenate([labels, examples.hint_labels])
-        weights = np.concatenate([weights, np.full(len(examples.hint_labels), VOCABULARY_WEIGHT)])
+        weights = np.concatenate([weights, np.full(len(examples.hint_labels), spec.hint_weight)])
     # Balanced, because the rare classes (spam, question, danger) are the ones that matter.
     estimator = LogisticRegression(C=spec.strength, class_weight="balanced", max_iter=1000, tol=1e-3)
     return estimator.fit(matrix, labels, sample_weight=weights)

@@ -44,6 +44,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     topic: str | None = None
     toxic: bool | None = None
     urgent: bool | None = None
+    personal_data: bool | None = None
+    """Never learned; it measures the patterns."""
     streamlike: bool = False
     """Read from a file that says the tag of real comments: what thresholds are set on."""
 
@@ -122,6 +124,7 @@ def _row(path: Path, number: int, record: Mapping[str, Any], streamlike: bool) -
         topic=topic,
         toxic=toxic,
         urgent=urgent,
+        personal_data=_flag(where, "personal_data", record),
         streamlike=streamlike and tag is not None,
     )
 

@@ -19,6 +19,7 @@ from services.classifier.training.heads import SPECS, Fitted, examples_for, fit_
 from services.classifier.training.rows import Row, distinct
 
 BITS = 16
+"""Of a model in production; tests take fewer."""
 
 Report = Callable[[str], None]
 
@@ -40,26 +41,26 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
         return write_model(folder, self.manifest, self.arrays)
 
 
-def train(rows: Sequence[Row], *, report: Report = lambda _: None) -> Training:
+def train(rows: Sequence[Row], *, bits: int = BITS, report: Report = lambda _: None) -> Training:
     """Fits every head on `rows`; the same rows in the same order give the same model.
 
     Raises TrainingError when the rows do not show enough of something.
     """
     rows = distinct(rows)
     # How rare an n-gram is, is learned from comments under pages alone: those whose tag is known.
-    features = CommentFeatures(BITS).fit([row.text for row in rows if row.tag is not None])
+    features = CommentFeatures(bits).fit([row.text for row in rows if row.tag is not None])
     fitted = []
     for spec in SPECS:
         report(f"{spec.name}: fitting")
         fitted.append(fit_head(spec, examples_for(spec, rows, features)))
     thresholds = choose_thresholds(*(head for head in fitted if head.spec.name != "topic"))
     arrays: dict[str, NDArray[Any]] = {"char_weights": features.char_weights_, "word_weights": features.word_weights_}
-    heads = _pack([head for head in fitted if not head.spec.chars_only], "judgement_columns", arrays)
-    heads |= _pack([head for head in fitted if head.spec.chars_only], "topic_columns", arrays)
+    heads = _pack([head for head in fitted if not head.spec.chars_only], "judgement_columns", arrays, bits)
+    heads |= _pack([head for head in fitted if head.spec.chars_only], "topic_columns", arrays, bits)
     manifest = Manifest(
         version="",
-        bits=BITS,
-        fingerprint=fingerprint(BITS),
+        bits=bits,
+        fingerprint=fingerprint(bits),
         heads=heads,
         thresholds=thresholds,
         arrays={},
@@ -67,10 +68,10 @@ def train(rows: Sequence[Row], *, report: Report = lambda _: None) -> Training:
     return Training(manifest=manifest, arrays=arrays, figures=cross_validated(fitted, thresholds), rows=len(rows))
 
 
-def _pack(heads: Iterable[Fitted], columns_name: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Head]:
+def _pack(heads: Iterable[Fitted], columns_name: str, arrays: dict[str, NDArray[Any]], bits: int) -> dict[str, Head]:
     """Adds the heads' arrays: their columns in common, without those that weigh nothing, as half-precision numbers."""
     heads = list(heads)
-    halves = {head.spec.name: _full(head).astype(np.float16) for head in heads}
+    halves = {head.spec.name: _full(head, bits).astype(np.float16) for head in heads}
     columns = np.flatnonzero(np.any([half.any(axis=1) for half in halves.values()], axis=0)).astype(np.int32)
     arrays[columns_name] = columns
     packed = {}
@@ -86,7 +87,7 @@ def _pack(heads: Iterable[Fitted], columns_name: str, arrays: dict[str, NDArray[
     return packed
 
 
-def _full(head: Fitted) -> NDArray[np.float64]:
-    full = np.zeros((width(BITS), len(head.intercepts)))
+def _full(head: Fitted, bits: int) -> NDArray[np.float64]:
+    full = np.zeros((width(bits), len(head.intercepts)))
     full[: head.coefficients.shape[1]] = head.coefficients.T
     return full

@@ -1,0 +1,176 @@
+"""A stored model: whole or refused; and what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.classifier.judgement import MAX_TOPICS
+from services.classifier.manifest import MANIFEST, ModelError
+from services.classifier.model import DEFAULT_MODEL, SLICE_CHARACTERS, SLICE_TEXTS, TAGS, Model
+from services.classifier.training.run import Training
+from shared.topics import TOPIC_IDS
+
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=[]), max_size=100)
+
+
+@pytest.fixture
+def stored(training: Training, tmp_path: Path) -> Path:
+    """A folder with a model of this test's own."""
+    training.write(tmp_path)
+    return tmp_path
+
+
+def test_a_stored_model_is_the_trained_one(training: Training, stored: Path) -> None:
+    texts = ["Нет отопления", "Спасибо", ""]
+    loaded = Model.load(stored)
+    for name, values in training.model().probabilities(texts).items():
+        np.testing.assert_array_equal(values, loaded.probabilities(texts)[name])
+    assert loaded.version.startswith("fast-")
+
+
+def test_every_file_is_guarded(stored: Path) -> None:
+    files = sorted(stored.glob("*.npy"))
+    assert len(files) == 8
+    for file in files:
+        content = file.read_bytes()
+        for damaged in (content[:-1], content[:-1] + bytes([content[-1] ^ 1]), b""):
+            file.write_bytes(damaged)
+            with pytest.raises(ModelError, match=f"{file.name}: damaged"):
+                Model.load(stored)
+        file.write_bytes(content)
+    files[0].unlink()
+    with pytest.raises(ModelError, match=r"cannot be read"):
+        Model.load(stored)
+
+
+def test_the_manifest_is_guarded(stored: Path) -> None:
+    path = stored / MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["thresholds"]["unsure"] = 0.0
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="damaged or edited"):
+        Model.load(stored)
+    path.write_text("{")
+    with pytest.raises(ModelError, match="not a manifest"):
+        Model.load(stored)
+    path.unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        Model.load(stored)
+
+
+def test_another_feature_code_is_refused(training: Training, tmp_path: Path) -> None:
+    other = msgspec.structs.replace(training, manifest=msgspec.structs.replace(training.manifest, fingerprint="0" * 16))
+    other.write(tmp_path)
+    with pytest.raises(ModelError, match="another version of the text features"):
+        Model.load(tmp_path)
+
+
+def test_arrays_must_fit(training: Training, tmp_path: Path) -> None:
+    for name, wrong in (
+        ("char_weights", np.zeros(3, dtype=np.float32)),
+        ("judgement_columns", training.arrays["judgement_columns"] + np.int32(10**6)),
+        ("tag_weights", training.arrays["tag_weights"][:, :3]),
+    ):
+        msgspec.structs.replace(training, arrays=training.arrays | {name: wrong}).write(tmp_path)
+        with pytest.raises(ModelError, match="array"):
+            Model.load(tmp_path)
+
+
+def test_a_missing_head_is_named(training: Training, tmp_path: Path) -> None:
+    heads = {name: head for name, head in training.manifest.heads.items() if name != "urgent"}
+    lacking = msgspec.structs.replace(training, manifest=msgspec.structs.replace(training.manifest, heads=heads))
+    lacking.write(tmp_path)
+    with pytest.raises(ModelError, match="no head urgent"):
+        Model.load(tmp_path)
+
+
+def test_the_packaged_model_is_small() -> None:
+    assert sum(file.stat().st_size for file in DEFAULT_MODEL.iterdir()) < 6 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("Подскажите, пожалуйста, до скольки работает поликлиника в субботу?", "question"),
+        ("Где можно узнать расписание автобуса до дачного посёлка?", "question"),
+        ("Третий день нет горячей воды, никто ничего не делает!", "complaint"),
+        ("Почему до сих пор не чистят снег во дворе? Не пройти с коляской", "complaint"),
+        ("Заработок на дому от 5000 рублей в день, без вложений, пиши в личку https://example.com", "spam"),
+        ("Зaрaбoтoк бeз влoжeний! Kрeдит бeз oткaзa, пиши @rabota_online", "spam"),
+        ("Спасибо большое за праздник!", "other"),
+        ("С днём рождения, любимый город ❤", "other"),
+    ],
+)
+def test_obvious_comments(packaged: Model, text: str, tag: str) -> None:
+    assert packaged.judge([text])[0].tag == tag
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("Батареи холодные, когда дадут отопление?", "heating"),
+        ("Не могу записаться к терапевту в поликлинику", "health"),
+        ("Автобус опять не пришёл по расписанию", "transport"),
+        ("Мусор не вывозят вторую неделю, контейнеры переполнены", "waste"),
+    ],
+)
+def test_obvious_topics(packaged: Model, text: str, topic: str) -> None:
+    assert packaged.judge([text])[0].topic == topic
+
+
+def test_obvious_flags(packaged: Model) -> None:
+    flags = packaged.judge(["Вы дебилы и твари", "В подъезде сильно пахнет газом!", "мой номер 8 900 000-00-00"])
+    assert [(item.flags.toxic, item.flags.urgent, item.flags.personal_data) for item in flags] == [
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+    ]
+
+
+@given(st.lists(ANY_TEXT, max_size=5))
+@settings(max_examples=60)
+def test_a_judgement_is_whole(packaged: Model, texts: list[str]) -> None:
+    judgements = packaged.judge(texts)
+    assert len(judgements) == len(texts)
+    for judgement in judgements:
+        assert set(judgement.scores) == set(TAGS)
+        assert sum(judgement.scores.values()) == pytest.approx(1, abs=0.001)
+        assert judgement.confidence == judgement.scores[judgement.tag] == max(judgement.scores.values())
+        assert judgement.unsure == (judgement.confidence < packaged.thresholds.unsure)
+        scores = [item.score for item in judgement.topics]
+        assert scores == sorted(scores, reverse=True)
+        assert {item.topic for item in judgement.topics} | {judgement.topic} <= TOPIC_IDS
+        assert len(judgement.topics) == (0 if judgement.tag == "spam" else MAX_TOPICS)
+        msgspec.json.encode(judgement)
+
+
+@given(st.lists(ANY_TEXT, max_size=5))
+@settings(max_examples=40)
+def test_neighbours_do_not_matter(packaged: Model, texts: list[str]) -> None:
+    together = packaged.probabilities(texts)
+    for index, text in enumerate(texts):
+        for name, alone in packaged.probabilities([text]).items():
+            np.testing.assert_allclose(together[name][index], alone[0], atol=1e-5)
+
+
+def test_many_and_long_texts_are_sliced(packaged: Model) -> None:
+    texts = ["Спасибо"] * (2 * SLICE_TEXTS + 1) + ["а" * (SLICE_CHARACTERS + 1), "Спасибо"]
+    judgements = packaged.judge(texts)
+    assert len(judgements) == len(texts)
+    assert judgements[0] == judgements[-1] == judgements[SLICE_TEXTS]
+
+
+def test_the_tag_head_alone_says_the_same(packaged: Model) -> None:
+    texts = ["Нет воды", "Спасибо", ""]
+    outputs = packaged.tag_scores(texts)
+    powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(
+        powers / powers.sum(axis=1, keepdims=True), packaged.probabilities(texts)["tag"], atol=1e-5
+    )

@@ -1,0 +1,68 @@
+"""Personal data: Russian formats, and what only looks like them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.classifier.personal import personal_data
+from services.classifier.text import clean_batch
+from services.classifier.training.rows import read_corpus
+
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=[]), max_size=200)
+
+
+def found(*texts: str) -> list[bool]:
+    return [bool(value) for value in personal_data(texts, clean_batch(texts).counts)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "звоните 8 900 000-00-00",
+        "тел. +7(900)0000000",
+        "пишите на petrova.anna@example.ru",
+        "карта 2200 0000 0000 0001",
+        "карта 2200000000000001",
+        "СНИЛС 000-000-001 00",
+        "мой снилс 00000000100",
+        "паспорт 00 00 000000",
+        "паспорт серия 0000 номер 000000",
+        "Сосед Петров Пётр Петрович, ул. Мира, д. 5, кв. 1",
+        "на Петрову Анну Петровну, проживает проспект Мира 12",
+        "у Петровой Анны Ильиничны, Зелёная 3, кв. 4",
+    ],
+)
+def test_is_personal(text: str) -> None:
+    assert found(text) == [True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "на улице Мира, дом 5, нет воды",
+        "Пётр Петрович, когда почините лифт?",
+        "директор Петрова Анна Петровна обещала",
+        "обращение 1234567890 от 01.02.2024",
+        "паспорт готов 12.05.2024 в 14:30",
+        "с 2020 по 2024 год, 10 000 рублей, 112 и 103",
+        "счёт 40702810000000000000",
+    ],
+)
+def test_is_not_personal(text: str) -> None:
+    assert found(text) == [False]
+
+
+def test_the_corpus() -> None:
+    rows = [row for source in read_corpus() for row in source.rows if row.personal_data is not None]
+    said = found(*(row.text for row in rows))
+    wrong = [row.text for row, value in zip(rows, said, strict=True) if value != row.personal_data]
+    assert len(rows) > 100
+    assert len(wrong) <= len(rows) * 0.005, wrong
+
+
+@given(st.lists(ANY_TEXT, max_size=4))
+def test_any_text(texts: list[str]) -> None:
+    assert found(*texts) == [value for text in texts for value in found(text)]
