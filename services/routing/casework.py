@@ -60,7 +60,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 def read(conn: Connection, caller: Caller, case_id: str) -> CaseView:
     """The case as the caller sees it; raises NotFound."""
     found = case_view.detail(conn, case_id, caller.now)
-    if found is None or not caller.sight.covers(found.case.institution, found.case.territory):
+    if found is None or not caller.sight.covers(found.institution, found.territory):
         raise _no_case()
     return _view(found, caller)
 
@@ -190,7 +190,7 @@ def _no_case() -> NotFound:
 def _view(found: CaseDetail, caller: Caller) -> CaseView:
     verbs: tuple[str, ...] = ()
     if caller.principal.role in _ACTORS:
-        verbs = allowed(cast(State, found.case.state), _actor(caller))
+        verbs = allowed(cast(State, found.state), _actor(caller))
     return CaseView(**msgspec.structs.asdict(found), allowed=verbs)
 
 

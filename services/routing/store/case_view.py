@@ -62,10 +62,9 @@ class CaseComment(msgspec.Struct, frozen=True, kw_only=True):
     posted_at: datetime | None
 
 
-class CaseDetail(msgspec.Struct, frozen=True, kw_only=True):
+class CaseDetail(CaseItem, frozen=True, kw_only=True):
     """Everything about a case."""
 
-    case: CaseItem
     bounces: int
     answer: str | None
     outcome: str | None
@@ -138,7 +137,7 @@ def detail(conn: Connection, case_id: str, now: datetime) -> CaseDetail | None:
     if row is None:
         return None
     return CaseDetail(
-        case=item_of(row, now),
+        **msgspec.structs.asdict(item_of(row, now)),
         bounces=row.bounces,
         answer=row.answer,
         outcome=row.outcome,

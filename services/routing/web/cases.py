@@ -204,8 +204,8 @@ async def _move(
     fields: dict[str, Any] = {} if act is None else msgspec.structs.asdict(act)
     asked = Move(verb=verb, if_match=if_match, **fields)
     work = partial(casework.move, caller=await caller_of(request), case_id=known_id(case_id), asked=asked)
-    return await perform(request, key, work, version=lambda after: after.case.revision)
+    return await perform(request, key, work, version=lambda after: after.revision)
 
 
 def _answer(view: CaseView) -> Response[CaseView]:
-    return Response(view, headers={"ETag": etag(view.case.revision)})
+    return Response(view, headers={"ETag": etag(view.revision)})

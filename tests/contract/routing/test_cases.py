@@ -31,12 +31,12 @@ async def test_the_way_of_a_case(town: World) -> None:
     assert set(seen.json()["allowed"]) == {"accept", "return", "transfer"}
     accepted = await town.call("north", "POST", f"{path}/accept", status=200, If_Match='"1"')
     assert accepted.headers["etag"] == '"2"'
-    assert accepted.json()["case"]["state"] == "accepted"
+    assert accepted.json()["state"] == "accepted"
     await town.post("north", f"{path}/start", {})
     answer = await town.post("north", f"{path}/answer", {"text": "Починим завтра.", "outcome": "planned"})
-    assert (answer["case"]["state"], answer["answer"], answer["outcome"]) == ("answered", "Починим завтра.", "planned")
-    assert (await town.post("north", f"{path}/close"))["case"]["state"] == "closed"
-    assert (await town.post("north", f"{path}/reopen", {"reason": "не починили"}))["case"]["state"] == "routed"
+    assert (answer["state"], answer["answer"], answer["outcome"]) == ("answered", "Починим завтра.", "planned")
+    assert (await town.post("north", f"{path}/close"))["state"] == "closed"
+    assert (await town.post("north", f"{path}/reopen", {"reason": "не починили"}))["state"] == "routed"
     log = await town.get("auditor", f"{path}/events")
     assert [entry["event"] for entry in log["items"] if entry["subject"] == "case"] == [
         "routed", "accepted", "started", "answered", "closed", "reopened",
@@ -107,14 +107,14 @@ async def test_wrong_fields_are_400_and_change_nothing(town: World, verb: str, b
     assert problem["title"] == "Invalid request"
     assert problem["detail"]
     after = await town.get("north", path)
-    assert (after["case"]["state"], after["case"]["revision"]) == ("accepted", 2)
+    assert (after["state"], after["revision"]) == ("accepted", 2)
 
 
 async def test_handing_back_names_who_is_responsible_and_goes_there(town: World) -> None:
     case = await town.case(page="http:north")
     path = f"/v1/cases/{case['id']}"
     moved = await town.post("north", f"{path}/return", {"to": "adm-south", "reason": "Южный район"})
-    assert (moved["case"]["institution"], moved["case"]["state"]) == ("adm-south", "routed")
+    assert (moved["institution"], moved["state"]) == ("adm-south", "routed")
     await town.get("north", path, 404)
     assert (await town.get("south", path))["route"]["by"] == "person"
 
@@ -133,7 +133,7 @@ async def test_what_one_may_not_see_is_not_there(town: World) -> None:
     assert {**strangers.json(), "instance": ""} == {**unknown.json(), "instance": ""}
     for role, status in (("south", 404), ("coordinator-s", 404), ("auditor", 403), ("moderator", 403)):
         await town.post(role, f"/v1/cases/{case['id']}/accept", status=status)
-    assert (await town.get("admin", f"/v1/cases/{case['id']}"))["case"]["revision"] == 1
+    assert (await town.get("admin", f"/v1/cases/{case['id']}"))["revision"] == 1
 
 
 @pytest.mark.parametrize(

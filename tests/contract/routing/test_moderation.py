@@ -101,7 +101,7 @@ async def test_a_case_by_hand_goes_where_the_moderator_says(town: World) -> None
     body = {"decision": "case", "ground": "нужен ответ", "institution": "adm-south", "token": token}
     made = await town.post("moderator", f"/v1/moderation/{task['id']}/decision", body)
     view = await town.get("south", f"/v1/cases/{made['case_id']}")
-    assert (view["case"]["institution"], view["route"]["by"]) == ("adm-south", "person")
+    assert (view["institution"], view["route"]["by"]) == ("adm-south", "person")
     both = await town.task("И вопрос, и грубость?", tag="question", toxic=True, page="http:north")
     token = await _lease(town, both["id"])
     refused = await town.post(

@@ -132,7 +132,7 @@ class World:
         id = await self.comment(text, **how)
         standing = await self.get("admin", f"/v1/comments/{id}")
         view = await self.get("admin", f"/v1/cases/{standing['case_id']}")
-        return cast(dict[str, Any], view["case"])
+        return cast(dict[str, Any], view)
 
     async def task(self, text: str = "Купите!", **how: Any) -> dict[str, Any]:
         """A fresh moderation task."""
