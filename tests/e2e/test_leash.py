@@ -145,8 +145,11 @@ def test_what_dies_alone_is_started_again(tmp_path: Path, stack: ExitStack) -> N
     foreground = start(stack, SUPERVISED, str(tmp_path))
     assert line_of(foreground) == "running"
     supervisor = psutil.Process(int(Directory(tmp_path).supervisor_pid.read_text()))
-    before = supervisor.children()
-    assert len(before) == 2
-    before[0].kill()
-    assert until(lambda: len([child for child in supervisor.children() if not gone(child)]) == 2)
-    assert {child.pid for child in supervisor.children()} != {child.pid for child in before}
+    first, second = (child.pid for child in supervisor.children())
+    psutil.Process(first).kill()
+
+    def running() -> set[int]:
+        return {child.pid for child in supervisor.children() if not gone(child)}
+
+    assert until(lambda: len(running()) == 2 and first not in running())
+    assert second in running()
