@@ -1,0 +1,43 @@
+"""The operations guide names every setting and every target of the Makefile, and no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import services.classifier.settings
+import services.ingest.settings
+import services.routing.settings
+from shared.settings import describe_settings
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs/operations.md").read_text()
+OF_THE_RUN = {"OTKLIK_DATA_DIR", "OTKLIK_RUN_SECONDS", "OTKLIK_NATS_MAX_FILE", "OTKLIK_VERSION", "OTKLIK_IMAGES"}
+"""Read by `make run` or compose, not by a service."""
+SETTINGS = {
+    variable
+    for module in (services.ingest, services.classifier, services.routing)
+    for variable, _, _ in describe_settings(module.settings.Settings)
+}
+TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("variable", sorted(SETTINGS | OF_THE_RUN))
+def test_the_guide_names_the_setting(variable: str) -> None:
+    assert f"`{variable}" in GUIDE or f" {variable}=" in GUIDE or f"`{variable}=" in GUIDE
+
+
+def test_the_guide_invents_no_setting() -> None:
+    named = set(re.findall(r"OTKLIK_[A-Z_]*[A-Z]\b", GUIDE)) - {"OTKLIK_X", "OTKLIK_X_FILE"}
+    assert named <= SETTINGS | OF_THE_RUN
+
+
+def test_the_guide_invents_no_target() -> None:
+    assert set(re.findall(r"`make (?:-s )?([a-z-]+)", GUIDE)) <= TARGETS
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS - {"help", "setup"}))
+def test_the_guide_names_the_target(target: str) -> None:
+    assert re.search(rf"\bmake (-s )?{target}\b", GUIDE)
