@@ -76,8 +76,8 @@ class Surroundings:
         self._take_cases(leads)
         for thread, author, id in found:
             self._add_open(thread, author, id)
+        # To a comment that is not stored there is no answer either: its answer would have left a row to stand for it.
         self._load([id for id in locked if id in self.stored])
-        self._load_answers(ids - self.stored.keys())
 
     def known(self, id: str) -> bool:
         """Whether anything was ever told of the comment; loads it if that was not foreseen."""
@@ -150,10 +150,7 @@ class Surroundings:
         for id, versions in comment.versions(self._conn, new).items():
             self.versions[id] = {told.version: told for told in versions}
         self.tasks.update(task.of_comments(self._conn, new, lock=True))
-        self._load_answers(new)
-
-    def _load_answers(self, ids: Collection[str]) -> None:
-        for head in comment.official_answers(self._conn, ids):
+        for head in comment.official_answers(self._conn, new):
             self.note_answer(head)
 
     def _take_cases(self, ids: Collection[str]) -> None:

@@ -46,6 +46,7 @@ def tagged(
     author_kind: AuthorKind = "person",
     parent: str | None = None,
     page: str = PAGE,
+    post: str = "vk:p:1",
     unsure: bool = False,
     flags: Flags = Flags(),  # noqa: B008 - frozen
 ) -> Delivered:
@@ -55,7 +56,7 @@ def tagged(
         id=id,
         platform="vk",
         page=page,
-        post="vk:p:1",
+        post=post,
         parent=parent,
         author=author,
         author_kind=author_kind,

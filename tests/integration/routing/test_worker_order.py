@@ -48,6 +48,7 @@ def histories(draw: st.DrawFn) -> list[Delivered]:
                         kind=draw(st.sampled_from(["created", "edited"])),
                         author=f"author-{id}",
                         parent=parent,
+                        post=draw(st.sampled_from(["vk:p:1", "vk:p:2"])),
                         tag=draw(st.sampled_from(["question", "complaint", "spam", "other"])),
                         topic=draw(st.sampled_from(["heating", "snow"])),
                         unsure=draw(st.booleans()),
