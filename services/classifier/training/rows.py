@@ -18,7 +18,8 @@ from shared.topics import TOPIC_IDS
 CORPUS = Path(__file__).parents[1] / "corpus"
 TAGS: tuple[Tag, ...] = get_args(Tag)
 _YES, _NO = frozenset({"1", "true", "True"}), frozenset({"0", "false", "False"})
-csv.field_size_limit(1024 * 1024)
+MAX_FIELD = 1024 * 1024
+"""Characters of one field of a CSV file."""
 
 # Published collections mask what the service sees unmasked; an invented value in its place is read like a real one.
 _MASKS = {
@@ -96,6 +97,7 @@ def distinct(rows: Iterable[Row]) -> list[Row]:
 
 
 def _csv(path: Path) -> Iterator[dict[str, Any]]:
+    csv.field_size_limit(MAX_FIELD)
     with path.open(encoding="utf-8-sig", newline="") as file:
         yield from csv.DictReader(file)
 

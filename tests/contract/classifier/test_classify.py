@@ -121,7 +121,7 @@ async def test_too_long(desk: Desk) -> None:
     ],
 )
 async def test_what_is_not_understood(desk: Desk, content: bytes) -> None:
-    problem(await desk.ask(content), 400)
+    assert problem(await desk.ask(content), 400)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ async def test_strange_escapes_are_no_fault_of_ours(desk: Desk, escape: str) -> 
 
 
 async def test_a_large_body(desk: Desk) -> None:
-    problem(await desk.ask({"texts": ["а" * 65_000] * 100}), 413)
+    assert "8388608 bytes" in problem(await desk.ask({"texts": ["а" * 65_000] * 100}), 413)
 
 
 ALLOWED: tuple[Role, ...] = ("admin", "moderator", "coordinator", "agent", "auditor", "service")
@@ -153,9 +153,9 @@ async def test_who_may_ask(desk: Desk, keys: KeyCase, role: Role) -> None:
 
 async def test_who_may_not(desk: Desk, keys: KeyCase) -> None:
     key = await keys.make("ingest", sources=("http:demo",))
-    problem(await desk.ask({"texts": ["да"]}, Authorization=f"Bearer {key}"), 403)
+    assert "moderator" in problem(await desk.ask({"texts": ["да"]}, Authorization=f"Bearer {key}"), 403)
     del desk.client.headers["Authorization"]
-    problem(await desk.ask({"texts": ["да"]}), 401)
+    assert "Bearer" in problem(await desk.ask({"texts": ["да"]}), 401)
 
 
 async def test_it_is_documented(desk: Desk) -> None:
