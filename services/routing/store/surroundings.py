@@ -15,10 +15,14 @@ from services.routing.domain.task import Task
 from services.routing.store import case, comment, task
 from services.routing.store.comment import Comment, CommentVersion, version_of
 from services.routing.store.telling import referred_to
+from shared.errors import Transient
 
 
-class Contention(Exception):
+class Contention(Transient):
     """Another transaction changed meanwhile what this one began with: roll back and do the same again."""
+
+    def __init__(self) -> None:
+        super().__init__("another transaction is working on the same comments")
 
 
 class Surroundings:
