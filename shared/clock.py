@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 Clock = Callable[[], datetime]
 """Returns the present moment, always with a time zone."""
@@ -21,5 +21,5 @@ def utc_now() -> datetime:
 
 
 def new_id() -> UUID:
-    """A fresh UUIDv7 as the standard library's own type (libraries compare types strictly)."""
-    return UUID(int=uuid7().int)
+    """A fresh UUIDv7; those of one process rise in the order they were made."""
+    return uuid7()

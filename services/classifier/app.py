@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 
 from litestar import Litestar
 
@@ -38,7 +36,7 @@ def make_app(settings: Settings, model: Model) -> Service:
             tagger = Tagger(model, publish=bus.publish, executor=executor)
             consumer = Consumer(bus, service="classifier", spec=CLASSIFIER_COMMENTS, handle=tagger.handle)
             async with bus, background(app) as tasks:
-                tasks.start("streams", partial(_declare, bus), once=True)
+                tasks.start("streams", bus.keep_declared)
                 tasks.start("tagging", consumer.run, age=consumer.loop_age)
                 await keyring.start(bus)
                 try:
@@ -82,16 +80,3 @@ def make_http(
         lifespan=[judging, *lifespan],
         readiness=readiness,
     )
-
-
-async def _declare(bus: Bus, stop: asyncio.Event) -> None:
-    """Declares the streams, for as long as it takes, but lets go when told to stop."""
-    declaring = asyncio.create_task(bus.ensure())
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({declaring, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if declaring.done():
-            declaring.result()
-    finally:
-        declaring.cancel()
-        stopped.cancel()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from litestar import Litestar
 
@@ -42,7 +40,7 @@ def make_app(settings: Settings) -> Service:
         app.state.reception = Reception(intake, author_key=settings.author_key.encode())
         try:
             async with bus, background(app) as tasks:
-                tasks.start("streams", partial(_declare, bus), once=True)
+                tasks.start("streams", bus.keep_declared)
                 tasks.start("committer", committer.run, age=committer.age)
                 tasks.start("forgetting", Forgetting(heads).run)
                 tasks.start("janitor", Janitor(bus, streams=STREAMS).run)
@@ -64,16 +62,3 @@ def make_app(settings: Settings) -> Service:
         lifespan=[running],
         readiness={"broker": lambda: bus is not None and bus.ready, "database": database.ready},
     )
-
-
-async def _declare(bus: Bus, stop: asyncio.Event) -> None:
-    """Declares the streams, for as long as it takes, but lets go when told to stop."""
-    declaring = asyncio.create_task(bus.ensure())
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({declaring, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if declaring.done():
-            declaring.result()
-    finally:
-        declaring.cancel()
-        stopped.cancel()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from litestar import Litestar
 
@@ -50,7 +48,7 @@ def make_app(settings: Settings) -> Service:
         worker = Worker(database, snapshots, wake=relay.wake)
         try:
             async with bus, background(app) as tasks:
-                tasks.start("streams", partial(_declare, bus), once=True)
+                tasks.start("streams", bus.keep_declared)
                 tasks.start("relay", relay.run)
                 _consume(tasks, bus, worker)
                 tasks.start("forgetting", Forgetting(database).run)
@@ -84,16 +82,3 @@ def _consume(tasks: Background, bus: Bus, worker: Worker) -> None:
     ):
         consumer = Consumer(bus, service="routing", spec=spec, handle=handle)
         tasks.start(spec.durable, consumer.run, age=consumer.loop_age)
-
-
-async def _declare(bus: Bus, stop: asyncio.Event) -> None:
-    """Declares the streams, for as long as it takes, but lets go when told to stop."""
-    declaring = asyncio.create_task(bus.ensure())
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({declaring, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if declaring.done():
-            declaring.result()
-    finally:
-        declaring.cancel()
-        stopped.cancel()

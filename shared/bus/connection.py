@@ -101,6 +101,7 @@ class Bus:
             log.warning("broker connection lost")
 
     async def _on_reconnected(self) -> None:
+        self._declared = False
         metrics.BROKER_CONNECTED.set(1)
         log.info("broker connection restored")
 
@@ -137,15 +138,27 @@ class Bus:
 
         Raises Fatal when a stream there differs in what cannot be changed.
         """
-        while True:
-            if self.connected:
+        self._declared = False
+        await self._declare_until(asyncio.Event(), once=True)
+
+    async def keep_declared(self, stop: asyncio.Event) -> None:
+        """As `ensure`, and again after every reconnection, until `stop` is set.
+
+        The broker that is back may be a new one with an empty disk.
+        """
+        await self._declare_until(stop, once=False)
+
+    async def _declare_until(self, stop: asyncio.Event, *, once: bool) -> None:
+        while not stop.is_set():
+            if self.connected and not self._declared:
                 try:
                     await self.declare()
                 except Unavailable as error:
                     log.warning("streams not declared yet", error=error.detail)
-                else:
-                    return
-            await asyncio.sleep(RETRY_PAUSE)
+            if once and self._declared:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), RETRY_PAUSE)
 
     async def declare(self) -> None:
         """As `ensure`, in one attempt; raises Unavailable when the broker does not answer."""

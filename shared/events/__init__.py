@@ -5,6 +5,7 @@ the one way out, so that a subject and its payload can never disagree silently.
 """
 
 from shared.events.action import Action, ActionKind, Outcome, OutcomeKind
+from shared.events.base import PLATFORMS, Platform
 from shared.events.case import CaseEvent, QueueNotice, QueueNoticeKind
 from shared.events.codec import MAX_EVENT_BYTES, Event, decode, encode
 from shared.events.comment import (
@@ -18,7 +19,7 @@ from shared.events.comment import (
 )
 from shared.events.dead import DeadLetter
 from shared.events.label import Label, LabelKind
-from shared.events.subject import PLATFORMS, Platform, page_token, subject_of, token, untoken
+from shared.events.subject import page_token, subject_of, token, untoken
 from shared.events.tagged import Flags, Tag, Tagged, TopicScore
 
 __all__ = [

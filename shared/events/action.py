@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from shared.events.base import BaseEvent, Id, Moment, Note, PageId, UuidText
-from shared.events.subject import Platform
+from shared.events.base import BaseEvent, Id, Moment, Note, PageId, Platform, UuidText
 
 ActionKind = Literal["reply", "delete", "ban", "close_comments"]
 OutcomeKind = Literal["done", "failed", "needs_person"]

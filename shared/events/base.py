@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +20,8 @@ MAX_TEXT = 65_536
 
 MAX_ATTACHMENTS = 20
 
+Platform = Literal["vk", "telegram", "ok", "max", "http"]
+PLATFORMS: tuple[str, ...] = get_args(Platform)
 Id = Annotated[str, Meta(pattern=ID_PATTERN)]
 PageId = Annotated[str, Meta(pattern=PAGE_PATTERN)]
 """`<platform>:<the platform's own id>`; the second part makes the subject's token and is never empty."""

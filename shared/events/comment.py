@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from shared.events.base import MAX_ATTACHMENTS, BaseEvent, Id, Moment, PageId, Text
-from shared.events.subject import Platform
+from shared.events.base import MAX_ATTACHMENTS, BaseEvent, Id, Moment, PageId, Platform, Text
 
 AuthorKind = Literal["person", "page", "community"]
 """Who wrote it: a person, the official page itself, or another community."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-from typing import Literal, get_args
 
-Platform = Literal["vk", "telegram", "ok", "max", "http"]
-PLATFORMS: tuple[str, ...] = get_args(Platform)
+from shared.events import action, case, comment, dead, label, tagged
 
 
 def token(local_id: str) -> str:
@@ -43,9 +41,6 @@ def on_page(stem: str, platform: str, page: str) -> str:
 
 def subject_of(event: object) -> str:
     """The subject that `event` is published under; raises TypeError for what is no event."""
-    # Imported here because the events themselves use Platform above.
-    from shared.events import action, case, comment, dead, label, tagged
-
     match event:
         case tagged.Tagged():
             return on_page(f"tagged.{event.tag}", event.comment.platform, event.comment.page)
