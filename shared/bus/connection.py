@@ -43,6 +43,7 @@ class Bus:
         self._connecting: asyncio.Task[None] | None = None
         self._publisher = Publisher(lambda: self._client)
         self._declared = False
+        self._due = True
         self._closing = False
         self._complained_at = -COMPLAIN_SECONDS
 
@@ -101,7 +102,7 @@ class Bus:
             log.warning("broker connection lost")
 
     async def _on_reconnected(self) -> None:
-        self._declared = False
+        self._due = True
         metrics.BROKER_CONNECTED.set(1)
         log.info("broker connection restored")
 
@@ -138,7 +139,7 @@ class Bus:
 
         Raises Fatal when a stream there differs in what cannot be changed.
         """
-        self._declared = False
+        self._due = True
         await self._declare_until(asyncio.Event(), once=True)
 
     async def keep_declared(self, stop: asyncio.Event) -> None:
@@ -150,12 +151,12 @@ class Bus:
 
     async def _declare_until(self, stop: asyncio.Event, *, once: bool) -> None:
         while not stop.is_set():
-            if self.connected and not self._declared:
+            if self.connected and self._due:
                 try:
                     await self.declare()
                 except Unavailable as error:
                     log.warning("streams not declared yet", error=error.detail)
-            if once and self._declared:
+            if once and not self._due:
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), RETRY_PAUSE)
@@ -167,6 +168,7 @@ class Bus:
         except (nats.errors.Error, TimeoutError) as error:
             raise Unavailable(str(error) or type(error).__name__) from error
         self._declared = True
+        self._due = False
 
     async def publish(self, events: Sequence[Outgoing], *, timeout: float = 5.0) -> list[Published]:
         """Returns when every event is durably stored, with each one's sequence, in the order given.
