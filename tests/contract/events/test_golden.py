@@ -14,7 +14,9 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from shared.bus.__main__ import main
 from shared.bus.pages import DIRECTORY, pages
 from shared.bus.topology import STREAMS, stream_for
 from shared.errors import Poison
@@ -162,3 +164,15 @@ def test_every_schema_is_a_schema_and_allows_what_is_added_later(event: type[Bas
     jsonschema.Draft202012Validator.check_schema(schema)
     assert "additionalProperties" not in schema
     assert schema["description"]
+
+
+def test_the_command_writes_every_page_and_removes_what_is_no_more(tmp_path: Path) -> None:
+    (tmp_path / "gone.v1.json").write_text("{}", encoding="utf-8")
+
+    first = CliRunner().invoke(main, ["schema", "--directory", str(tmp_path)])
+    second = CliRunner().invoke(main, ["schema", "--directory", str(tmp_path)])
+
+    assert first.exit_code == 0
+    assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == pages()
+    assert set(first.output.split()) == {*pages(), "gone.v1.json"}
+    assert (second.exit_code, second.output) == (0, "")

@@ -19,7 +19,7 @@ from shared.events import CommentCreated, CommentDeleted, Event, Outcome, Tagged
 TEXT = "Фонарь у дома 7 по Вымышленной улице не горит"
 """What may never stand in a log."""
 WITHIN_SECONDS = 30.0
-QUICK = Patience(fetch_seconds=0.3, pauses=(0.05,), probe_seconds=0.2)
+QUICK = Patience(fetch_seconds=0.15, pauses=(0.05,), probe_seconds=0.2)
 MOMENT = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 
 

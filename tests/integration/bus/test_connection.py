@@ -52,8 +52,7 @@ async def test_an_outage_is_complained_of_once(broker: Broker, connect: Connect)
     )
 
 
-async def test_it_comes_back_though_the_broker_threw_it_out(bus: Bus, broker: Broker) -> None:
-    """The library gives up for good when the broker refuses it while connected."""
+async def test_it_comes_back_after_the_password_was_wrong_for_a_while(bus: Bus, broker: Broker) -> None:
     handle = Recorder()
     async with running(consumer(bus, CLASSIFIER_COMMENTS, handle)):
         await bus.publish(comments(1))
@@ -62,6 +61,22 @@ async def test_it_comes_back_though_the_broker_threw_it_out(bus: Bus, broker: Br
         await until(lambda: not bus.connected, "the loss of the connection")
         broker.accept(PASSWORD)
         await until(lambda: bus.connected, "the connection")
+        await bus.publish(comments(1, start=2))
+        await until(lambda: len(handle.finished) == 2, "the second comment")
+
+    assert handle.sequences == [1, 2]
+
+
+async def test_it_comes_back_though_the_library_gave_up_for_good(bus: Bus) -> None:
+    """So it does when the broker reports an error of the connection's own, such as too long a subject."""
+    handle = Recorder()
+    async with running(consumer(bus, CLASSIFIER_COMMENTS, handle)):
+        await bus.publish(comments(1))
+        await until(lambda: len(handle.finished) == 1, "the first comment")
+        given_up = bus.client
+        await given_up.publish("x." + "y" * 5_000, b"")
+        await until(lambda: given_up.is_closed, "the end of the connection")
+        await until(lambda: bus.connected, "a new one")
         await bus.publish(comments(1, start=2))
         await until(lambda: len(handle.finished) == 2, "the second comment")
 

@@ -86,9 +86,9 @@ async def test_a_stream_changed_by_hand_is_put_back(bus: Bus, change: dict[str, 
         {"filter_subjects": ["comments.created.*.*"]},
         {"headers_only": True},
         {"inactive_threshold": 3_600.0},
-        {"max_deliver": 3, "backoff": [1.0, 2.0]},
+        {"backoff": [30.0, 60.0]},
     ],
-    ids=lambda change: list(change)[-1],
+    ids=lambda change: next(iter(change)),
 )
 async def test_a_consumer_changed_by_hand_is_put_back(bus: Bus, change: dict[str, object]) -> None:
     before = (await bus.jetstream.consumer_info("COMMENTS", "classifier")).config
