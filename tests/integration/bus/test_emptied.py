@@ -20,7 +20,7 @@ async def test_streams_are_declared_again_on_a_broker_that_lost_its_disk(broker:
         await until(lambda: bus.ready, "the first declaration")
         assert (await bus.publish(comments(3)))[-1].sequence == 3
         broker.kill()
-        shutil.rmtree(tmp_path / "broker" / "store")
+        shutil.rmtree(next(tmp_path.rglob("jetstream")))
         broker.start()
 
         async def published() -> int:
