@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from pathlib import Path
-from urllib.parse import quote
 from urllib.request import Request
 
 import msgspec
@@ -17,23 +15,21 @@ from deploy.local.ports import SERVICES, Ports
 LONGEST_LIST = 10
 """Queues shown, the longest first."""
 TIMEOUT_S = 2.0
-PAGE, PAGES = 200, 25
-"""Open cases in one answer, and answers in one count: beyond 5,000 the count says so instead of going on."""
-REST = 20
-"""Counting the queues may take one part in this many of the time."""
+COUNTED = 100
+"""Queues counted, the longest first: more than the sample region has institutions."""
 
 
-class QueuedCase(msgspec.Struct, frozen=True, kw_only=True):
-    """What is counted of a case."""
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown of one institution's queue."""
 
-    institution: str
+    short_name: str
+    open: int
 
 
-class QueuePage(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer of `GET /v1/queues/root/cases`."""
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown of `GET /v1/stats`."""
 
-    items: list[QueuedCase]
-    next: str | None
+    queues: list[Backlog]
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +38,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     accepted: int = 0
     tagged: dict[str, int] = {}
     queued: list[tuple[str, int]] = []
-    """(institution, open cases), the longest first, at most LONGEST_LIST."""
+    """(institution's short name, open cases), the longest first, at most LONGEST_LIST."""
     waiting: int = 0
-    """Open cases of all institutions; at PAGE * PAGES it is only known that there are as many."""
+    """Open cases of the COUNTED longest queues."""
     dead: int = 0
 
 
@@ -64,7 +60,6 @@ class Gauges:
     def __init__(self, ports: Ports, key: Path) -> None:
         self._ports = ports
         self._key = key
-        self._count_again = 0.0
 
     def read(self, before: Figures) -> Figures:
         """The present figures; `before` fills in for a service that is away."""
@@ -77,26 +72,11 @@ class Gauges:
         texts = [text for text in metrics.values() if text is not None]
         if len(texts) == len(SERVICES):
             changes["dead"] = sum(totals(text, "otklik_dead_letters_total", "reason").total() for text in texts)
-        if (began := time.monotonic()) >= self._count_again:
-            if (queued := self._queued()) is not None:
-                changes |= {"queued": queued.most_common(LONGEST_LIST), "waiting": queued.total()}
-            self._count_again = began + REST * (time.monotonic() - began)
+        if (text := self._get(f"{self._ports.url('routing')}/v1/stats?top={COUNTED}")) is not None:
+            queues = msgspec.json.decode(text, type=Stats).queues
+            changes["queued"] = [(queue.short_name, queue.open) for queue in queues[:LONGEST_LIST]]
+            changes["waiting"] = sum(queue.open for queue in queues)
         return msgspec.structs.replace(before, **changes)
-
-    def _queued(self) -> Counter[str] | None:
-        """Open cases by institution, or None when routing does not answer."""
-        found: Counter[str] = Counter()
-        cursor = ""
-        for _ in range(PAGES):
-            text = self._get(f"{self._ports.url('routing')}/v1/queues/root/cases?below=true&limit={PAGE}{cursor}")
-            if text is None:
-                return None
-            page = msgspec.json.decode(text, type=QueuePage)
-            found.update(case.institution for case in page.items)
-            if page.next is None:
-                break
-            cursor = f"&cursor={quote(page.next, safe='')}"
-        return found
 
     def _get(self, url: str) -> str | None:
         bearer = {"Authorization": f"Bearer {self._key.read_text(encoding='ascii').strip()}"}

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from deploy.local.figures import PAGE, PAGES, Figures
+from deploy.local.figures import Figures
 from deploy.local.supervision import Condition
 
 TAGS = ("complaint", "question", "other", "spam")
@@ -24,7 +24,7 @@ def table(figures: Figures, conditions: Sequence[Condition], stream: str) -> Ren
         counts.add_row(f"tagged {tag}", str(figures.tagged.get(tag, 0)))
     counts.add_row("dead letters", Text(str(figures.dead), style="bold red" if figures.dead else ""))
 
-    queues = Table(title=f"Open cases: {count(figures)}", title_justify="left", show_header=False)
+    queues = Table(title=f"Open cases: {figures.waiting}", title_justify="left", show_header=False)
     queues.add_column(overflow="ellipsis", no_wrap=True, max_width=60)
     queues.add_column(justify="right")
     for institution, waiting in figures.queued:
@@ -40,16 +40,11 @@ def table(figures: Figures, conditions: Sequence[Condition], stream: str) -> Ren
 def line(figures: Figures, conditions: Sequence[Condition], stream: str) -> str:
     """The same in one line, for a log."""
     tags = " ".join(f"{tag}={figures.tagged.get(tag, 0)}" for tag in TAGS)
-    queues = " ".join(f"{institution}={waiting}" for institution, waiting in figures.queued)
+    queues = ", ".join(f"{institution}: {waiting}" for institution, waiting in figures.queued)
     return (
-        f"accepted={figures.accepted} {tags} dead={figures.dead} open={count(figures)} | {queues or 'no open cases'}"
+        f"accepted={figures.accepted} {tags} dead={figures.dead} open={figures.waiting} | {queues or 'no open cases'}"
         f" | {stream} | {health(conditions)}"
     )
-
-
-def count(figures: Figures) -> str:
-    """How many cases are open; counting stops somewhere."""
-    return f"{figures.waiting}{' or more' if figures.waiting >= PAGE * PAGES else ''}"
 
 
 def health(conditions: Sequence[Condition]) -> str:

@@ -7,13 +7,14 @@ from sqlalchemy import Connection, func, select, text
 
 from services.routing.store import event, relay, schema
 
-_comments, _cases, _tasks = schema.comments, schema.cases, schema.tasks
+_comments, _cases, _tasks, _institutions = schema.comments, schema.cases, schema.tasks, schema.institutions
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """The open cases of one institution."""
 
     institution: str
+    short_name: str
     open: int
     urgent: int
 
@@ -46,14 +47,20 @@ def stats(conn: Connection, *, top: int) -> Stats:
         .group_by(_cases.c.institution)
         .order_by(func.count().desc(), _cases.c.institution)
         .limit(top)
+        .subquery()
+    )
+    named = (
+        select(fullest, _institutions.c.short_name)
+        .join(_institutions, _institutions.c.id == fullest.c.institution)
+        .order_by(fullest.c.open.desc(), fullest.c.institution)
     )
     undecided = select(func.count()).select_from(_tasks).where(text("tasks.undecided"))
     return Stats(
         comments=dict(map(tuple, conn.execute(by_tag))),
         cases=dict(map(tuple, conn.execute(by_state))),
         queues=[
-            Backlog(institution=institution, open=count, urgent=int(hurry or 0))
-            for institution, count, hurry in conn.execute(fullest)
+            Backlog(institution=row.institution, short_name=row.short_name, open=row.open, urgent=int(row.urgent or 0))
+            for row in conn.execute(named)
         ],
         tasks=conn.execute(undecided).scalar_one(),
         outbox=relay.waiting(conn),
