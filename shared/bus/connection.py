@@ -86,6 +86,7 @@ class Bus:
                 log.debug("broker away", error=type(error).__name__)
                 await asyncio.sleep(RETRY_PAUSE)
             else:
+                self._due = True
                 log.info("broker connected")
                 metrics.BROKER_CONNECTED.set(1)
                 return
@@ -163,12 +164,16 @@ class Bus:
 
     async def declare(self) -> None:
         """As `ensure`, in one attempt; raises Unavailable when the broker does not answer."""
+        # Set first: a connection lost and restored meanwhile makes it due once more.
+        self._due = False
         try:
             await declare(self.jetstream, replicas=self._replicas)
-        except (nats.errors.Error, TimeoutError) as error:
-            raise Unavailable(str(error) or type(error).__name__) from error
+        except BaseException as error:
+            self._due = True
+            if isinstance(error, (nats.errors.Error, TimeoutError)):
+                raise Unavailable(str(error) or type(error).__name__) from error
+            raise
         self._declared = True
-        self._due = False
 
     async def publish(self, events: Sequence[Outgoing], *, timeout: float = 5.0) -> list[Published]:
         """Returns when every event is durably stored, with each one's sequence, in the order given.

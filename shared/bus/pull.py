@@ -39,6 +39,11 @@ class Pull:
         self._news = asyncio.Event()
         self._subscription: Subscription | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Messages that came and that no fetch has taken yet."""
+        return len(self._arrived)
+
     async def fetch(self, size: int, *, seconds: float) -> list[Msg]:
         """Up to `size` messages as soon as there are any, none when none came within `seconds`.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from structlog.testing import capture_logs
 
 from shared.bus import CLASSIFIER_COMMENTS, Bus
+from shared.errors import Unavailable
 from tests.integration.bus.broker import PASSWORD, Broker
 from tests.integration.bus.conftest import Connect
 from tests.integration.bus.samples import WITHIN_SECONDS, Recorder, comments, consumer, running, stored, until
@@ -81,6 +83,25 @@ async def test_it_comes_back_though_the_library_gave_up_for_good(bus: Bus) -> No
         await until(lambda: len(handle.finished) == 2, "the second comment")
 
     assert handle.sequences == [1, 2]
+
+
+async def test_streams_are_declared_again_over_a_connection_made_anew(bus: Bus) -> None:
+    stop = asyncio.Event()
+    keeping = asyncio.create_task(bus.keep_declared(stop))
+    await bus.jetstream.delete_stream("COMMENTS")
+    given_up = bus.client
+    await given_up.publish("x." + "y" * 5_000, b"")
+    await until(lambda: given_up.is_closed and bus.connected, "a new connection")
+
+    for _ in range(200):
+        with contextlib.suppress(Unavailable):
+            assert await bus.publish(comments(2))
+            break
+        await asyncio.sleep(0.05)
+    else:
+        raise AssertionError("in vain: the stream")
+    stop.set()
+    await keeping
 
 
 async def test_draining_is_bounded_whatever_the_broker_does(broker: Broker, connect: Connect) -> None:

@@ -163,8 +163,7 @@ async def test_what_comes_too_late_for_its_fetch_is_not_lost(bus: Bus, broker: B
     broker.freeze()
     assert await pull.fetch(4, seconds=0.1) == []
     broker.thaw()
-    while await unfinished(bus, CLASSIFIER_COMMENTS) != (2, 8):
-        await asyncio.sleep(0.01)
+    await until(lambda: pull.waiting == 4, "the answer to the fetch that is over")
 
     late = await pull.fetch(3, seconds=5.0)
     left = await pull.close()
