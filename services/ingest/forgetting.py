@@ -1,4 +1,4 @@
-"""Forgets, in small steps, the comments that nothing was heard of for thirty days."""
+"""Forgets, in small steps, the comments of which nothing new was heard for thirty days; repetitions do not count."""
 
 from __future__ import annotations
 

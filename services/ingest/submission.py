@@ -76,7 +76,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     event: CommentEvent
     digest: bytes
-    """16 bytes over kind and content: equal exactly when nothing but the times differs."""
+    """16 bytes over kind and content: equal exactly when nothing but the times and the author differs."""
     weight: int
     """Upper bound in bytes, near enough, of what the event takes."""
 

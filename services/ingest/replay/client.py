@@ -14,6 +14,8 @@ from services.ingest.replay.fault import ReplayError
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 LONGEST_PAUSE = 30.0
 """Seconds between two attempts, at most."""
+AWAY = (httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT)
+"""Ingest's own 503, and what a proxy before it answers while it starts anew."""
 
 
 class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,8 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        """Raises ReplayError for a `url` that is no HTTP address: waiting would not mend it."""
+        _check(url)
         self._url = url
         self._patience = patience
         self._notify = notify
@@ -75,18 +79,33 @@ class Client:
                 trouble = f"{self._url} does not answer ({type(error).__name__})"
             else:
                 if response.status_code == httpx.codes.ACCEPTED:
-                    return msgspec.json.decode(response.content, type=Answer)
+                    return self._receipt(response)
                 trouble = f"{self._url} answered {_problem(response)}"
-                if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                if response.status_code not in AWAY:
                     raise ReplayError(trouble)
                 pause = max(pause, _retry_after(response))
             if waited >= self._patience:
                 raise ReplayError(f"{trouble}; waited {waited:.0f} s")
             pause = min(pause, LONGEST_PAUSE, self._patience - waited)
-            self._notify(f"{trouble}; trying again in {pause:.0f} s")
+            self._notify(f"{trouble}; trying again in {pause:.1f} s")
             self._sleep(pause)
             waited += pause
             pause *= 2
+
+    def _receipt(self, response: httpx.Response) -> Answer:
+        try:
+            return msgspec.json.decode(response.content, type=Answer)
+        except msgspec.MsgspecError as error:
+            raise ReplayError(f"{self._url} answered what is no receipt of ingest's: is it another service?") from error
+
+
+def _check(url: str) -> None:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ReplayError(f"--url {url}: no address ({error})") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ReplayError(f"--url {url}: must be an address as in http://127.0.0.1:8001")
 
 
 def _retry_after(response: httpx.Response) -> float:

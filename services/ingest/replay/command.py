@@ -111,14 +111,18 @@ def data_folder() -> Path:
 def read_key(given: Path | None) -> str:
     """The key to post with; raises ReplayError that names the places looked at."""
     if given is None and os.environ.get("OTKLIK_KEY"):
-        return os.environ["OTKLIK_KEY"].strip()
+        return _checked(os.environ["OTKLIK_KEY"], "OTKLIK_KEY")
     path = given or Path(os.environ.get("OTKLIK_KEY_FILE") or data_folder() / "admin.key")
     try:
-        key = path.read_text(encoding="utf-8").strip()
+        return _checked(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise ReplayError(f"no key: cannot read {path}; give --key-file or set OTKLIK_KEY") from error
+
+
+def _checked(text: str, where: str) -> str:
+    key = text.strip()
     if not key or not key.isascii() or not key.isprintable():
-        raise ReplayError(f"no key: {path} does not hold one line of plain letters")
+        raise ReplayError(f"no key: {where} does not hold one line of plain letters")
     return key
 
 

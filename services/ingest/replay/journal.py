@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from services.ingest.replay.columns import Plan
+from services.ingest.replay.fault import ReplayError
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,8 +34,17 @@ class Journal:
             return 0
 
     def note(self, rows: int) -> None:
-        """Remembers that `rows` are done. Lost in a crash, some are sent twice, which ingest recognises."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        """Remembers that `rows` are done. Lost in a crash, some are sent twice, which ingest recognises.
+
+        Raises ReplayError where it cannot be written.
+        """
         draft = self._path.with_suffix(".new")
-        draft.write_bytes(msgspec.json.encode(Mark(rows=rows, file=self._file)))
-        draft.replace(self._path)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(msgspec.json.encode(Mark(rows=rows, file=self._file)))
+            draft.replace(self._path)
+        except OSError as error:
+            raise ReplayError(
+                f"cannot note in {self._path.parent} how far it came: {error.strerror}; "
+                "OTKLIK_DATA_DIR names another folder"
+            ) from error

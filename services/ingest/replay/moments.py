@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, tzinfo
 
+from services.ingest.submission import FIRST_YEAR, LAST_YEAR
+
 FORMATS = (
     "%Y.%m.%d %H:%M",
     "%Y.%m.%d %H:%M:%S",
@@ -25,8 +27,16 @@ _MILLISECONDS = re.compile(r"\d{12,13}")
 def read_moment(text: str, zone: tzinfo, form: str | None = None) -> datetime:
     """The moment in `text`; one without an offset is in `zone`. `form` (strptime's letters) is the only one tried.
 
-    Raises ValueError, which quotes nothing, for anything else.
+    Raises ValueError, which quotes nothing, for anything else, and for a year that ingest would refuse: one such row
+    (many exports write 9999-12-31 for "unknown") must not decide how far all the others are moved.
     """
+    moment = _read(text, zone, form)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"posted_at: the year must lie between {FIRST_YEAR} and {LAST_YEAR}")
+    return moment
+
+
+def _read(text: str, zone: tzinfo, form: str | None) -> datetime:
     if form is not None:
         try:
             return _in(zone, datetime.strptime(text, form))  # noqa: DTZ007 - the zone is added by _in

@@ -23,8 +23,8 @@ def parse_pace(rate: float | None, speed: str) -> Pace:
     if rate is not None:
         if speed != "max":
             raise ReplayError("give either --rate or --speed, not both")
-        if rate <= 0:
-            raise ReplayError("--rate: must be more than 0 comments a second")
+        if not 0 < rate < float("inf"):
+            raise ReplayError("--rate: must be more than 0 comments a second; without it there is no limit")
         return Pace(rate=rate)
     if speed == "max":
         return Pace()
@@ -67,5 +67,8 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
     factor: float = 1.0
 
     def apply(self, moment: datetime) -> datetime:
-        """The moved time."""
-        return self.now + timedelta(seconds=(moment - self.anchor).total_seconds() / self.factor)
+        """The moved time; raises ValueError where no calendar has it (a very small factor stretches years to ages)."""
+        try:
+            return self.now + timedelta(seconds=(moment - self.anchor).total_seconds() / self.factor)
+        except OverflowError as error:
+            raise ValueError("posted_at: moved by --shift-to-now it lies outside of the calendar") from error

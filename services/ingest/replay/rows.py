@@ -26,6 +26,8 @@ EXTENSIONS: Mapping[str, Format] = {
 MAX_FIELD = 4 * 1024 * 1024
 """Characters of one CSV field; what is over ingest's own limit is for ingest to refuse, row by row."""
 
+UNCLOSED = "a quotation mark that opens in this row is never closed: the rest of the file is part of it"
+
 LOOKED_AT = 100
 """NDJSON rows whose keys count as the file's columns."""
 
@@ -67,7 +69,7 @@ class RowFile:
         found: dict[str, None] = {}
         if self._form == "csv":
             with self._decoding() as text:
-                found = dict.fromkeys(_header(csv.reader(text, delimiter=self._delimiter())))
+                found = dict.fromkeys(self._reader(_Lines(text))[1])
         else:
             for row in islice(self.rows(), LOOKED_AT):
                 found.update(dict.fromkeys(row.values or ()))
@@ -96,21 +98,50 @@ class RowFile:
             return max(",;\t|", key=text.readline().count)
 
     def _csv(self, text: TextIO) -> Iterator[Row]:
-        csv.field_size_limit(MAX_FIELD)
-        reader = csv.reader(text, delimiter=self._delimiter())
-        header = _header(reader)
-        line = reader.line_num + 1
+        lines = _Lines(text)
+        reader, header = self._reader(lines)
+        line = lines.read + 1
         try:
             for fields in reader:
-                if fields:
+                if lines.ended:
+                    yield Row(line=line, values=None, error=UNCLOSED)
+                elif fields:
                     yield _csv_row(line, header, fields)
-                line = reader.line_num + 1
+                line = lines.read + 1
         except csv.Error as error:
             raise ReplayError(f"{self._path.name}, line {line}: {error}") from error
 
+    def _reader(self, lines: _Lines) -> tuple[Iterator[list[str]], list[str]]:
+        """The rows below the header, and the header."""
+        csv.field_size_limit(MAX_FIELD)
+        reader = csv.reader(lines, delimiter=self._delimiter())
+        try:
+            header = [name.strip() for name in next(reader, [])]
+        except csv.Error as error:
+            raise ReplayError(f"{self._path.name}, line 1: {error}") from error
+        if header and lines.ended:
+            raise ReplayError(f"{self._path.name}, line 1: {UNCLOSED}")
+        return reader, header
 
-def _header(reader: Iterator[list[str]]) -> list[str]:
-    return [name.strip() for name in next(reader, [])]
+
+class _Lines:
+    """A text's lines, counted. `ended` is true once its end was met: a row that only then comes out is not whole."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self.read = 0
+        self.ended = False
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline()
+        if not line:
+            self.ended = True
+            raise StopIteration
+        self.read += 1
+        return line
 
 
 def _csv_row(line: int, header: list[str], fields: list[str]) -> Row:

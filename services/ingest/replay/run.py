@@ -74,18 +74,15 @@ class Replay:
         done, due = skip, 0.0
         batch: list[tuple[int, dict[str, object]]] = []
         for row in self._rows(skip):
-            submission = self._read(row)
+            submission, moment = self._read(row, shift)
             if submission is not None:
-                moment = submission.get("posted_at")
-                at = schedule.due(moment if isinstance(moment, datetime) else None)
+                at = schedule.due(moment)
                 if batch and (len(batch) >= MAX_BATCH or at > due + TOGETHER):
                     self._send(batch, due)
                     self._journal.note(done)
                     batch = []
                 if not batch:
                     due = at
-                if shift is not None and isinstance(moment, datetime):
-                    submission["posted_at"] = shift.apply(moment)
                 batch.append((row.line, submission))
             done += 1
             self._totals.rows += 1
@@ -97,15 +94,22 @@ class Replay:
     def _rows(self, skip: int) -> Iterator[Row]:
         return islice(self._task.file.rows(), skip, self._task.limit)
 
-    def _read(self, row: Row) -> dict[str, object] | None:
+    def _read(self, row: Row, shift: Shift | None) -> tuple[dict[str, object] | None, datetime | None]:
+        """What is sent for the row, None where it is rejected, and the time at which its comment was written."""
         if row.values is None:
             self._reject(row.line, row.error)
-            return None
+            return None, None
         try:
-            return to_submission(self._task.plan, row.values, row.line, self._task.zone, self._task.date_format)
+            submission = to_submission(self._task.plan, row.values, row.line, self._task.zone, self._task.date_format)
+            moment = submission.get("posted_at")
+            if not isinstance(moment, datetime):
+                return submission, None
+            if shift is not None:
+                submission["posted_at"] = shift.apply(moment)
         except ValueError as error:
             self._reject(row.line, str(error))
-            return None
+            return None, None
+        return submission, moment
 
     def _send(self, batch: list[tuple[int, dict[str, object]]], due: float) -> None:
         wait = self._began + due - self._monotonic()

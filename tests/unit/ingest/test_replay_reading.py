@@ -15,7 +15,7 @@ from services.ingest.reading import read_one
 from services.ingest.replay.columns import Column, parse_map, parse_set, settle, to_submission
 from services.ingest.replay.fault import ReplayError
 from services.ingest.replay.moments import read_moment
-from services.ingest.replay.rows import RowFile
+from services.ingest.replay.rows import MAX_FIELD, RowFile
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 COLUMNS = [
@@ -153,6 +153,12 @@ def test_times_are_read(text: str) -> None:
     assert read_moment(text, MOSCOW) == datetime(2017, 6, 5, 12, 41, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("text", ["9999-12-31", "31.12.9999 23:59", "0001-01-01T00:00:00+00:00", "2100-01-01"])
+def test_a_year_that_ingest_would_refuse_is_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match="posted_at: the year must lie between 1970 and 2099"):
+        read_moment(text, MOSCOW)
+
+
 def test_a_format_of_ones_own() -> None:
     assert read_moment("5 6 17", MOSCOW, "%d %m %y") == datetime(2017, 6, 5, tzinfo=MOSCOW)
     with pytest.raises(ValueError, match="does not fit --date-format") as caught:
@@ -194,6 +200,29 @@ def test_ndjson_rows_know_their_line(tmp_path: Path) -> None:
     rows = list(file.rows())
     assert [(row.line, row.values is None) for row in rows] == [(1, False), (3, True), (4, False)]
     assert rows[2].values == {"id": 2, "text": "\ufffd"}
+
+
+def test_an_unclosed_quotation_mark_is_named_and_swallows_nothing_silently(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('id,text\n1,да\n2,"нет\n3,да\n', encoding="utf-8")
+    assert [(row.line, row.values is None, row.error[:36]) for row in RowFile(path).rows()] == [
+        (2, False, ""),
+        (3, True, "a quotation mark that opens in this "),
+    ]
+    path.write_text('id,text\n1,"да\nи нет"', encoding="utf-8")
+    assert [row.values for row in RowFile(path).rows()] == [{"id": "1", "text": "да\nи нет"}]
+    path.write_text('id,"text\n1,да\n', encoding="utf-8")
+    with pytest.raises(ReplayError, match="line 1: a quotation mark"):
+        RowFile(path).columns()
+
+
+def test_a_header_has_a_limit_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,text," + "x" * (MAX_FIELD + 1), encoding="utf-8")
+    with pytest.raises(ReplayError, match="line 1: field larger than field limit"):
+        RowFile(path).columns()
+    path.write_text("id,text," + "x" * 200_000, encoding="utf-8")
+    assert len(RowFile(path).columns()) == 3
 
 
 def test_other_encodings(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import inf, nan
 from pathlib import Path, PurePath
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ import pytest
 from services.ingest.reading import read_one
 from services.ingest.replay.client import Answer, Client, RejectedRow
 from services.ingest.replay.columns import Column, Plan, settle
+from services.ingest.replay.command import read_key
 from services.ingest.replay.fault import ReplayError
 from services.ingest.replay.journal import Journal
 from services.ingest.replay.pace import Pace, Schedule, Shift, parse_pace
@@ -48,7 +50,8 @@ def test_paces(rate: float | None, speed: str, pace: Pace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "speed"), [(5.0, "original"), (0.0, "max"), (None, "fast"), (None, "×0"), (None, "xinf")]
+    ("rate", "speed"),
+    [(5.0, "original"), (0.0, "max"), (nan, "max"), (inf, "max"), (None, "fast"), (None, "×0"), (None, "xinf")],
 )
 def test_wrong_paces_are_explained(rate: float | None, speed: str) -> None:
     with pytest.raises(ReplayError, match="--"):
@@ -88,6 +91,13 @@ def test_a_mark_belongs_to_one_content_plan_and_place(tmp_path: Path) -> None:
     assert [mark("e").acknowledged(), mark(plan=other).acknowledged(), mark(url="v").acknowledged()] == [0, 0, 0]
     next((tmp_path / "replay").iterdir()).write_bytes(b"broken")
     assert mark().acknowledged() == 0
+
+
+def test_a_mark_that_cannot_be_written_ends_the_replay_in_words(tmp_path: Path) -> None:
+    write(tmp_path / "replay", b"a file where the folder should be")
+    journal = Journal(tmp_path / "replay", digest="d", plan=Plan(columns={}, constants={}), url="u", file="a.csv")
+    with pytest.raises(ReplayError, match="OTKLIK_DATA_DIR names another folder"):
+        journal.note(1)
 
 
 # The client ------------------------------------------------------------------------------------------------------
@@ -143,6 +153,28 @@ def test_the_clients_patience_has_an_end() -> None:
     assert str(caught.value) == "http://ingest does not answer (ConnectError); waited 60 s"
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_proxy_before_an_absent_ingest_is_waited_for_too(status: int) -> None:
+    pauses = Pauses()
+    with pauses.client([httpx.Response(status), httpx.Response(202, json=RECEIPT)]) as client:
+        assert client.post([{}]).accepted == 1
+    assert pauses.slept == [0.5]
+
+
+@pytest.mark.parametrize("url", ["localhost:8001", "127.0.0.1", "ftp://ingest", "http://", "http://[::1"])
+def test_what_is_no_address_is_refused_without_waiting(url: str) -> None:
+    with pytest.raises(ReplayError, match="--url"):
+        Client(url, "otk_k", patience=100.0, notify=print)
+
+
+def test_another_service_is_not_taken_for_ingest() -> None:
+    with (
+        Pauses().client([httpx.Response(202, text="<html>")]) as client,
+        pytest.raises(ReplayError, match="no receipt of ingest's"),
+    ):
+        client.post([{}])
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 500])
 def test_the_client_gives_up_on_what_waiting_cannot_mend(status: int) -> None:
     pauses = Pauses()
@@ -150,6 +182,18 @@ def test_the_client_gives_up_on_what_waiting_cannot_mend(status: int) -> None:
         client.post([{}])
     assert str(caught.value) == f"http://ingest answered {status} no"
     assert pauses.slept == []
+
+
+@pytest.mark.parametrize("key", ["ключ", "otk_a\notk_b", " "])
+def test_a_key_that_is_none_is_named_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    file = write(tmp_path / "key", key.encode())
+    with pytest.raises(ReplayError, match=f"{file} does not hold one line"):
+        read_key(file)
+    monkeypatch.setenv("OTKLIK_KEY", key)
+    with pytest.raises(ReplayError, match="OTKLIK_KEY does not hold one line"):
+        read_key(None)
 
 
 # The run ---------------------------------------------------------------------------------------------------------
@@ -288,3 +332,16 @@ def test_the_last_comment_is_now_at_any_other_speed(tmp_path: Path) -> None:
     assert sent == [NOW, None, NOW - timedelta(days=2)]
     with pytest.raises(ReplayError, match="no row has a time"):
         Stage(tmp_path, table(2)).run(shift_to_now=True)
+
+
+def test_one_impossible_time_does_not_decide_for_all(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, "id,text,date\n1,да,2020-01-03\n2,да,9999-12-31\n3,да,2020-01-01\n")
+    assert stage.run(shift_to_now=True).rejected == 1
+    assert [each.posted_at for batch in stage.posted for each in batch] == [NOW, NOW - timedelta(days=2)]
+
+
+def test_a_time_stretched_out_of_the_calendar_is_rejected(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, "id,text,date\n1,да,2020-01-01\n2,да,2021-01-01\n3,да,\n")
+    totals = stage.run(pace=Pace(factor=1e-9), shift_to_now=True)
+    assert (totals.accepted, totals.rejected) == (2, 1)
+    assert "outside of the calendar" in stage.display.said[0]
