@@ -48,7 +48,7 @@ class CommentsOperation(Operation):
     tags=["comments"],
     responses={
         408: ResponseSpec(None, description="The body stopped coming; the problem tells the counts so far"),
-        415: ResponseSpec(None, description="Neither JSON nor NDJSON, or not in UTF-8"),
+        415: ResponseSpec(None, description="Neither JSON nor NDJSON, compressed, or not in UTF-8"),
     },
 )
 async def post_comments(request: ServiceRequest) -> Receipt:
@@ -65,6 +65,9 @@ async def post_comments(request: ServiceRequest) -> Receipt:
     media, parameters = request.content_type
     if parameters.get("charset", "utf-8").strip("\"'").lower() not in UTF8 or media not in JSON | NDJSON:
         raise UnsupportedMediaType("send application/json or application/x-ndjson, in UTF-8")
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+        # Taken as they are, compressed lines would all be listed as rejected, under a 202.
+        raise UnsupportedMediaType("send the body as it is: compressed ones (Content-Encoding) are not read")
     caller = request.user
     take = reception.take_lines if media in NDJSON else reception.take_body
     return await take(request.stream(), lambda page: may_post(caller, page))

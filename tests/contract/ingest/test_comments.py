@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -162,6 +163,15 @@ async def test_a_stream_lists_a_thousand_rejections_and_counts_all(desk: Desk) -
 )
 async def test_other_kinds_of_bodies_are_refused(desk: Desk, kind: str) -> None:
     assert "application/x-ndjson" in problem(await desk.send(item(), kind), 415)
+
+
+@pytest.mark.parametrize("kind", ["application/json", NDJSON])
+async def test_compressed_bodies_are_refused_as_such(desk: Desk, kind: str) -> None:
+    compressed = gzip.compress(lines([item()]))
+    for encoding in ("gzip", "GZIP", "br", "identity, gzip"):
+        answer = await desk.send(compressed, kind, **{"Content-Encoding": encoding})
+        assert "Content-Encoding" in problem(answer, 415)
+    assert (await desk.send(lines([item()]), kind, **{"Content-Encoding": "identity"})).json()["accepted"] == 1
 
 
 async def test_keys(desk: Desk) -> None:
