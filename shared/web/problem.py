@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ExceptionHandlersMap
 
 from shared.errors import OtklikError, Transient
@@ -106,7 +107,8 @@ def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Respons
             return problem_response(400, "Invalid request", "the body ended early", request_id=_request_id(request))
         _log.error("request failed", exc_info=error)
         return _internal(request)
-    errors = _field_errors(error.extra) if isinstance(error, ValidationException) else ()
+    handler = request.scope.get("route_handler")
+    errors = _field_errors(error.extra, handler) if isinstance(error, ValidationException) else ()
     detail = "; ".join(_sentence(item) for item in errors)[:MAX_DETAIL] or error.detail[:MAX_DETAIL]
     headers = dict(error.headers or {})
     if status == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
@@ -145,19 +147,28 @@ def _title(status: int) -> str:
     return HTTPStatus(status).phrase.capitalize()
 
 
-def _field_errors(extra: object) -> tuple[FieldError, ...]:
-    if not isinstance(extra, list):
+def _field_errors(extra: object, handler: object) -> tuple[FieldError, ...]:
+    if not isinstance(extra, list) or not isinstance(handler, HTTPRouteHandler):
         return ()
-    return tuple(_field_error(item) for item in extra if isinstance(item, dict))
+    found = tuple(_field_error(item, handler) for item in extra if isinstance(item, dict))
+    body = handler.parsed_data_field
+    if body is not None and body.has_default:
+        # Litestar looks for every argument once one of them is wrong, also for a body that nobody needs to send.
+        return tuple(error for error in found if error != _NO_BODY)
+    return found
 
 
-def _field_error(item: dict[str, object]) -> FieldError:
+def _field_error(item: dict[str, object], handler: HTTPRouteHandler) -> FieldError:
     if item.get("key") == "data" and item.get("message") == "'data'":
         # How Litestar says that there was no body at all.
         return _NO_BODY
+    name = str(item.get("key", ""))
+    argument = handler.parsed_fn_signature.parameters.get(name)
+    # The handler's own word for a parameter is not the client's.
+    sent_as = getattr(argument.kwarg_definition, "name", None) if argument is not None else None
     return FieldError(
         message=str(item.get("message", ""))[:MAX_DETAIL],
-        path=str(item.get("key", ""))[:MAX_DETAIL],
+        path=(sent_as or name)[:MAX_DETAIL],
         source=str(getattr(item.get("source"), "value", item.get("source") or "")),
     )
 

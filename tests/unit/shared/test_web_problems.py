@@ -98,6 +98,20 @@ async def test_a_wrong_parameter_is_named(client: httpx.AsyncClient, keys: KeyCa
     assert parameter in document["detail"]
 
 
+async def test_a_wrong_parameter_has_the_name_that_was_sent_and_no_body_is_asked_for(
+    client: httpx.AsyncClient, keys: KeyCase
+) -> None:
+    headers = {**await bearer(keys, "admin"), "Request-Key": "too long"}
+    document = problem(await client.post("/v1/orders/7/send?kind=tooLong", headers=headers), 400)
+    assert [(error["source"], error["path"]) for error in document["errors"]] == [
+        ("header", "Request-Key"),
+        ("query", "kind"),
+    ]
+    assert "body" not in document["detail"]
+    answer = await client.post("/v1/orders", headers=headers)
+    assert problem(answer, 400)["errors"][0]["source"] == "body"
+
+
 async def test_an_error_of_ours_carries_its_members_and_headers(client: httpx.AsyncClient) -> None:
     document = problem(await client.get("/v1/fail/conflict"), 409)
     assert (document["title"], document["allowed"]) == ("Conflict", ["reopen"])
