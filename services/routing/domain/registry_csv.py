@@ -245,6 +245,9 @@ class _Reading:
         value = record.fields[column]
         if not 1 <= len(value) <= MAX_NAME:
             self._say(record, column, f"a name of 1 to {MAX_NAME} characters is needed, here are {len(value)}")
+        if "\0" in value:
+            # PostgreSQL keeps any character but this one.
+            self._say(record, column, "the character NUL stands in it; write the name anew")
 
     def _refer(self, record: Record, column: str, known: set[str], file: FileName) -> None:
         value = record.fields[column]

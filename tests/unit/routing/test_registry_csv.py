@@ -64,6 +64,7 @@ def test_parents_come_first_whatever_the_order() -> None:
         ("streets", [STREETS, "nowhere,улица Ленина"], 2, "territory", "no territory 'nowhere'"),
         ("streets", [STREETS, ",улица Ленина"], 2, "territory", "nothing stands here"),
         ("streets", [STREETS, "root," + "я" * 501], 2, "name", "501"),
+        ("streets", [STREETS, "root,улица\0Ленина"], 2, "name", "NUL"),
         ("institutions", [INSTITUTIONS, "a,А,А,school,b,root"], 2, "parent", "no institution 'b'"),
         ("institutions", [INSTITUTIONS, "a,А,А,school,,nowhere"], 2, "territory", "no territory"),
         ("institutions", [INSTITUTIONS, "a_b,А,А,school,,root"], 2, "id", "a-z"),
