@@ -189,7 +189,8 @@ def _no_case() -> NotFound:
 
 def _view(found: CaseDetail, caller: Caller) -> CaseView:
     verbs: tuple[str, ...] = ()
-    if caller.principal.role in _ACTORS:
+    # After a hand-on the one who made it still gets the case, for the last time.
+    if caller.principal.role in _ACTORS and caller.sight.covers(found.institution, found.territory):
         verbs = allowed(cast(State, found.state), _actor(caller))
     return CaseView(**msgspec.structs.asdict(found), allowed=verbs)
 

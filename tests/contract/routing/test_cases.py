@@ -115,6 +115,7 @@ async def test_handing_back_names_who_is_responsible_and_goes_there(town: World)
     path = f"/v1/cases/{case['id']}"
     moved = await town.post("north", f"{path}/return", {"to": "adm-south", "reason": "Южный район"})
     assert (moved["institution"], moved["state"]) == ("adm-south", "routed")
+    assert moved["allowed"] == [], "it is no longer for this key to move"
     await town.get("north", path, 404)
     assert (await town.get("south", path))["route"]["by"] == "person"
 
