@@ -21,7 +21,8 @@ DEFAULT_MODEL = Path(__file__).parent / "models" / "default"
 
 SLICE_TEXTS = 256
 SLICE_CHARACTERS = 262_144
-"""What is judged at once, at most: more would not be faster, and bounds the memory to about 100 MB."""
+"""What is judged at once, at most: more would not be faster, and this bounds the memory: 100 MB for what people write,
+250 MB where every character is one that NFKC takes apart into eighteen (U+FDFA)."""
 
 HEADS = ("tag", "toxic", "urgent", "topic")
 TAGS: tuple[Tag, ...] = get_args(Tag)
@@ -134,17 +135,24 @@ class Model:
 
 
 def _check(manifest: Manifest) -> None:
-    missing = [name for name in HEADS if name not in manifest.heads]
+    name = f"model {manifest.version}" if manifest.version else "this model"
+    missing = [head for head in HEADS if head not in manifest.heads]
     if missing:
-        raise ModelError(f"model {manifest.version}: no head {', '.join(missing)}")
-    if set(manifest.heads["tag"].classes) != set(TAGS):
-        raise ModelError(f"model {manifest.version}: its tags are not {', '.join(TAGS)}")
-    unknown = set(manifest.heads["topic"].classes) - TOPIC_IDS
+        raise ModelError(f"{name}: no head {', '.join(missing)}")
+    if sorted(manifest.heads["tag"].classes) != sorted(TAGS):
+        raise ModelError(f"{name}: its tags are not {', '.join(TAGS)}")
+    for flag in ("toxic", "urgent"):
+        if manifest.heads[flag].classes != ("0", "1"):
+            raise ModelError(f"{name}: {flag} does not say no or yes, 0 or 1")
+    topics = manifest.heads["topic"].classes
+    if len(set(topics)) != len(topics) or len(topics) < MAX_TOPICS:
+        raise ModelError(f"{name}: at least {MAX_TOPICS} different topics are needed, its are {', '.join(topics)}")
+    unknown = set(topics) - TOPIC_IDS
     if unknown:
-        raise ModelError(f"model {manifest.version}: unknown topics {', '.join(sorted(unknown))}")
+        raise ModelError(f"{name}: unknown topics {', '.join(sorted(unknown))}")
     if manifest.fingerprint != fingerprint(manifest.bits):
         raise ModelError(
-            f"model {manifest.version}: trained with another version of the text features; train it anew with "
+            f"{name}: trained with another version of the text features; train it anew with "
             "`python -m services.classifier train`"
         )
 
@@ -153,6 +161,8 @@ def _expect(arrays: dict[str, NDArray[Any]], name: str, shape: tuple[int, ...]) 
     array = arrays.get(name)
     if array is None or array.shape != shape:
         raise ModelError(f"array {name}: expected the shape {shape}, found {None if array is None else array.shape}")
+    if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
+        raise ModelError(f"array {name}: expected finite floating-point numbers, found {array.dtype}")
     return array
 
 
@@ -162,9 +172,13 @@ def _dense(head: Head, arrays: dict[str, NDArray[Any]], features: int) -> Floats
     if outputs != (1 if len(head.classes) == 2 else len(head.classes)):
         raise ModelError(f"array {head.weights}: {outputs} outputs for {len(head.classes)} classes")
     columns = arrays.get(head.columns, np.empty(0))
-    weights = _expect(arrays, head.weights, (len(columns), outputs))
-    if columns.dtype != np.int32 or (columns.size and not 0 <= columns.min() <= columns.max() < features):
+    if (
+        columns.dtype != np.int32
+        or columns.ndim != 1
+        or (columns.size and not 0 <= columns.min() <= columns.max() < features)
+    ):
         raise ModelError(f"array {head.columns}: not a list of columns below {features}")
+    weights = _expect(arrays, head.weights, (len(columns), outputs))
     dense = np.zeros((features, outputs), dtype=np.float32)
     dense[columns] = weights
     return dense

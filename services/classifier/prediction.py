@@ -16,8 +16,9 @@ import msgspec
 from services.classifier.model import Model
 
 AT_ONCE = 256
-MAX_FIELD = 16 * 1024 * 1024
-"""Characters of one field; the csv module's own bound of 131,072 is below what a comment with its quotes may take."""
+MAX_FIELD = 1024 * 1024
+"""Characters of one field, sixteen times the longest comment; judging one takes some 70 bytes for each. The bound
+of the csv module itself, 131,072, is below what a comment with its quotes may take."""
 
 
 class UnreadableFile(Exception):

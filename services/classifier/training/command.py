@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 import msgspec
 
+from services.classifier.manifest import ModelError
 from services.classifier.training.card import Card, DataFile, environment, labels_of, write_card
 from services.classifier.training.figures import Figures, held_out
-from services.classifier.training.rows import Row, Source, read_corpus, read_source
+from services.classifier.training.rows import Row, Source, TrainingError, read_corpus, read_source
 from services.classifier.training.run import Training, train
 
 CORPUS_LICENCE = "Apache-2.0, as this project"
@@ -21,13 +22,17 @@ def train_model(
 ) -> str:
     """Trains on the corpus and `data`, measures on `evaluate`, writes model and card to `out`; returns the version.
 
-    Raises TrainingError for files that cannot be used.
+    Raises TrainingError, before anything is written, for files that cannot be used or make no whole model.
     """
     own = read_corpus(corpus)
     more = [read_source(path, streamlike=True) for path in data]
     measured = [read_source(path, streamlike=True) for path in evaluate]
     full = _train([*own, *more])
     plain = _train(own) if more else full
+    try:
+        full.model()
+    except ModelError as error:
+        raise TrainingError(f"the labels do not suffice for a model: {error}") from error
     manifest = full.write(out)
     names = {path: f"{path.resolve().parent.name}/{path.name}" for path in [*data, *evaluate]}
     held: dict[str, Figures] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import re
@@ -34,7 +35,7 @@ _MASK = re.compile(rf"[\[<]({'|'.join(_MASKS)})[\]>]", re.IGNORECASE)
 
 
 class TrainingError(Exception):
-    """The rows cannot be used; the message names the file and line, or what is missing."""
+    """The rows cannot be used; the message names the file and line where a row begins, or what is missing."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,18 +61,18 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_source(path: Path, *, streamlike: bool) -> Source:
-    """The labelled comments of a CSV (with a header) or JSONL file; columns it does not have stay unknown.
+    """The labelled comments of a CSV (with a header) or JSONL file; what is absent or an empty cell stays unknown.
 
     Raises TrainingError for a missing file, a file without `text` or any label, and for an unknown label.
     """
     try:
         content = path.read_bytes()
-        records = list(_csv(path) if path.suffix == ".csv" else _jsonl(content))
+        records = list(_csv(path) if path.suffix.lower() == ".csv" else _jsonl(path, content))
     except OSError as error:
         raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, csv.Error) as error:
+    except (UnicodeDecodeError, csv.Error) as error:
         raise TrainingError(f"{path}: {error}") from error
-    rows = tuple(_row(path, number, record, streamlike) for number, record in enumerate(records, start=1))
+    rows = tuple(_row(f"{path}, line {line}", record, streamlike) for line, record in records)
     return Source(name=path.name, sha256=hashlib.sha256(content).hexdigest(), rows=rows)
 
 
@@ -96,20 +97,31 @@ def distinct(rows: Iterable[Row]) -> list[Row]:
     return kept
 
 
-def _csv(path: Path) -> Iterator[dict[str, Any]]:
+def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     csv.field_size_limit(MAX_FIELD)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        yield from csv.DictReader(file)
+        reader = csv.reader(file)
+        header = next(reader, [])
+        line = reader.line_num + 1
+        for fields in reader:
+            if fields and len(fields) != len(header):
+                raise TrainingError(f"{path}, line {line}: {len(fields)} fields where the header has {len(header)}")
+            if fields:
+                cells = zip(header, fields, strict=True)
+                yield line, {name: cell for name, cell in cells if cell or name == "text"}
+            line = reader.line_num + 1
 
 
-def _jsonl(content: bytes) -> Iterator[dict[str, Any]]:
-    for line in content.splitlines():
-        if line.strip():
-            yield msgspec.json.decode(line, type=dict[str, Any])
+def _jsonl(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, raw in enumerate(content.removeprefix(codecs.BOM_UTF8).splitlines(), start=1):
+        if raw.strip():
+            try:
+                yield line, msgspec.json.decode(raw, type=dict[str, Any])
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise TrainingError(f"{path}, line {line}: not a JSON object: {error}") from error
 
 
-def _row(path: Path, number: int, record: Mapping[str, Any], streamlike: bool) -> Row:
-    where = f"{path}, row {number}"
+def _row(where: str, record: Mapping[str, Any], streamlike: bool) -> Row:
     text, tag, topic = record.get("text"), record.get("tag"), record.get("topic")
     if not isinstance(text, str):
         raise TrainingError(f"{where}: no text")

@@ -76,7 +76,14 @@ def test_arrays_must_fit(training: Training, tmp_path: Path) -> None:
     for name, wrong in (
         ("char_weights", np.zeros(3, dtype=np.float32)),
         ("judgement_columns", training.arrays["judgement_columns"] + np.int32(10**6)),
+        ("judgement_columns", training.arrays["judgement_columns"].reshape(1, -1)),
+        ("judgement_columns", np.array(3, dtype=np.int32)),
         ("tag_weights", training.arrays["tag_weights"][:, :3]),
+        ("tag_weights", training.arrays["tag_weights"].astype("<U8")),
+        ("tag_weights", training.arrays["tag_weights"].astype(bool)),
+        ("topic_weights", np.full_like(training.arrays["topic_weights"], np.nan)),
+        ("word_weights", training.arrays["word_weights"].astype("<U8")),
+        ("word_weights", np.full_like(training.arrays["word_weights"], np.inf)),
     ):
         msgspec.structs.replace(training, arrays=training.arrays | {name: wrong}).write(tmp_path)
         with pytest.raises(ModelError, match="array"):
@@ -88,6 +95,33 @@ def test_a_missing_head_is_named(training: Training, tmp_path: Path) -> None:
     lacking = msgspec.structs.replace(training, manifest=msgspec.structs.replace(training.manifest, heads=heads))
     lacking.write(tmp_path)
     with pytest.raises(ModelError, match="no head urgent"):
+        Model.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("head", "classes", "complaint"),
+    [
+        ("tag", (*TAGS, "spam"), "its tags are not"),
+        ("tag", TAGS[:3], "its tags are not"),
+        ("toxic", ("1", "0"), "toxic does not say"),
+        ("urgent", ("0", "1", "2"), "urgent does not say"),
+        ("topic", ("heating", "water"), "at least 3 different topics"),
+        ("topic", ("heating", "water", "weather"), "unknown topics weather"),
+    ],
+)
+def test_a_head_must_say_what_is_asked(
+    training: Training, tmp_path: Path, head: str, classes: tuple[str, ...], complaint: str
+) -> None:
+    heads = training.manifest.heads
+    outputs = 1 if len(classes) == 2 else len(classes)
+    heads = heads | {head: msgspec.structs.replace(heads[head], classes=classes, intercepts=(0.0,) * outputs)}
+    weights = np.zeros((len(training.arrays[heads[head].columns]), outputs), dtype=np.float16)
+    msgspec.structs.replace(
+        training,
+        manifest=msgspec.structs.replace(training.manifest, heads=heads),
+        arrays=training.arrays | {heads[head].weights: weights},
+    ).write(tmp_path)
+    with pytest.raises(ModelError, match=complaint):
         Model.load(tmp_path)
 
 

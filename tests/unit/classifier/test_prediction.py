@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from services.classifier.__main__ import main
 from services.classifier.judgement import Judgement
+from services.classifier.prediction import MAX_FIELD
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def test_more_than_a_batch(run: CliRunner) -> None:
         (b"id,comment\n1,a\n", "no column `text`; it has id, comment"),
         (b"", "no column `text`; it has nothing"),
         (b"text\n\xff\xfe\n", "not a CSV file in UTF-8"),
+        (b"text\n" + b"x" * (MAX_FIELD + 1), "field larger than field limit"),
     ],
 )
 def test_unusable_content(run: CliRunner, content: bytes, complaint: str) -> None:

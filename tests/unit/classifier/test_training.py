@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from services.classifier.features import CommentFeatures, width
 from services.classifier.manifest import read_model
 from services.classifier.model import DEFAULT_MODEL, Model
+from services.classifier.training.command import train_model
 from services.classifier.training.figures import held_out
 from services.classifier.training.rows import CORPUS, Row, TrainingError, distinct, read_corpus, read_source
 from services.classifier.training.run import Training, train
@@ -75,12 +76,16 @@ def test_too_little_to_learn_from() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("a.csv", "text,tag\nтекст,praise\n", "row 1: tag 'praise' is none of"),
-        ("a.csv", "text,topic\nтекст,weather\n", "row 1: topic 'weather'"),
-        ("a.csv", "comment,tag\nтекст,spam\n", "row 1: no text"),
-        ("a.csv", "text,source\nтекст,vk\n", "row 1: none of the labels"),
-        ("a.csv", "text,toxic\nтекст,maybe\n", "row 1: toxic is 'maybe'"),
-        ("a.jsonl", '{"text": "а", "tag": "spam"}\n{', "a.jsonl"),
+        ("a.csv", "text,tag\nтекст,praise\n", "line 2: tag 'praise' is none of"),
+        ("a.csv", "text,topic\nтекст,weather\n", "line 2: topic 'weather'"),
+        ("a.csv", "comment,tag\nтекст,spam\n", "line 2: no text"),
+        ("a.csv", "text,source\nтекст,vk\n", "line 2: none of the labels"),
+        ("a.csv", "text,toxic\nтекст,maybe\n", "line 2: toxic is 'maybe'"),
+        ("a.csv", 'text,tag\n"а\nб",spam\n\nв,praise\n', "line 5: tag 'praise'"),
+        ("a.csv", "text,tag\nа,spam\nб, в,spam\n", "line 3: 3 fields where the header has 2"),
+        ("a.jsonl", '{"text": "а", "tag": "spam"}\n\n{', "a.jsonl, line 3: not a JSON object"),
+        ("a.jsonl", '\n{"text": "а", "tag": ["spam"]}', "a.jsonl, line 2: tag"),
+        ("a.jsonl", "[" * 5_000, "a.jsonl, line 1: not a JSON object"),
     ],
 )
 def test_wrong_rows_are_named(tmp_path: Path, name: str, content: str, complaint: str) -> None:
@@ -95,6 +100,37 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_source(tmp_path / "absent.csv", streamlike=True)
     with pytest.raises(TrainingError, match=r"no \*\.jsonl"):
         read_corpus(tmp_path)
+
+
+def test_an_empty_cell_is_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "a.CSV"
+    path.write_text("text,tag,topic,toxic\nа,spam,,\nб,,heating,1\n", encoding="utf-8-sig")
+    rows = read_source(path, streamlike=True).rows
+    assert [(row.tag, row.topic, row.toxic) for row in rows] == [("spam", None, None), (None, "heating", True)]
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "а", "tag": "spam", "topic": null}\n', encoding="utf-8-sig")
+    assert read_source(path, streamlike=True).rows[0].tag == "spam"
+
+
+def test_what_makes_no_whole_model_leaves_the_one_there_alone(training: Training, tmp_path: Path) -> None:
+    corpus, out = tmp_path / "corpus", tmp_path / "out"
+    corpus.mkdir()
+    records = [
+        {
+            "text": f"{word} {'абвгдежзиклм'[number]}я",
+            "tag": tag,
+            "topic": topic,
+            "toxic": number % 2 == 0,
+            "urgent": number % 3 == 0,
+        }
+        for number in range(12)
+        for word, tag, topic in (("вода", "complaint", "water"), ("вопрос", "question", "heating"))
+    ]
+    (corpus / "a.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    before = training.write(out)
+    with pytest.raises(TrainingError, match="the labels do not suffice for a model: this model: its tags are not"):
+        train_model(data=[], licences=[], evaluate=[], corpus=corpus, out=out)
+    assert read_model(out)[0] == before
 
 
 def test_masks_are_read_as_what_they_hide(tmp_path: Path) -> None:
