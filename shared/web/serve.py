@@ -37,7 +37,7 @@ def serve(
     *,
     host: str,
     port: int,
-    port_variable: str = "OTKLIK_PORT",
+    port_variable: str,
     stop_seconds: float = STOP_SECONDS,
 ) -> None:
     """Runs the application until SIGTERM or SIGINT; returns when everything has drained.
