@@ -41,7 +41,7 @@ class CommentsOperation(Operation):
     "/v1/comments",
     status_code=HTTPStatus.ACCEPTED,
     guards=[requires("ingest", "service")],
-    # NDJSON has no end; every other body is held to `reception.MAX_BODY` as it is read.
+    # NDJSON has no end; every other body is held to `bodies.MAX_BODY` as it is read.
     request_max_body_size=None,
     operation_class=CommentsOperation,
     summary="Send comments",

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import msgspec
 
+from services.ingest.bodies import Bodies, next_chunk
 from services.ingest.intake import Counts, Intake, Ticket
 from services.ingest.lines import MAX_LINE, Line, LineCutter, groups
 from services.ingest.reading import read_array, read_one
 from services.ingest.submission import Entry, Refusal, Submission, to_entry
 from shared.clock import Clock, NewId, new_id, utc_now
-from shared.errors import Forbidden, Invalid, OtklikError, TooLarge, Unavailable
+from shared.errors import Forbidden, Invalid, OtklikError, Unavailable
 from shared.obs import metrics
 
-MAX_BODY = 8 * 1024 * 1024
-"""Bytes of a body that is not NDJSON."""
 MAX_LISTED = 1_000
 """Rejected items that an answer names; the rest is only counted."""
 MAX_GROUPS_AHEAD = 8
 """Groups of one stream that may wait for their commit while the next is read."""
-IDLE_TIMEOUT = 60.0
-"""Seconds that a stream may be silent."""
 
 MayPost = Callable[[str], bool]
 """Whether the request's key may send comments of a page."""
 
 _BOM = b"\xef\xbb\xbf"
-
-
-class RequestTimeout(OtklikError):
-    """The client stopped sending in the middle of its body."""
-
-    status = 408
-    title = "Request timed out"
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +81,7 @@ class Reception:
 
     def __init__(self, intake: Intake, *, author_key: bytes, clock: Clock = utc_now, new_id: NewId = new_id) -> None:
         self._intake = intake
+        self._bodies = Bodies()
         self._author_key = author_key
         self._clock = clock
         self._new_id = new_id
@@ -99,10 +89,13 @@ class Reception:
     async def take_body(self, chunks: AsyncIterator[bytes], may_post: MayPost) -> Receipt:
         """One JSON object or array.
 
-        Raises TooLarge over MAX_BODY, Invalid for what is no JSON, and for a single object that is wrong Invalid or
+        Raises what `Bodies.whole` raises, Invalid for what is no JSON, and for a single object that is wrong Invalid or
         Forbidden; an array's wrong items are named in the receipt.
         """
-        body = (await _read_all(chunks)).removeprefix(_BOM)
+        async with self._bodies.whole(chunks) as body:
+            return await self._take(body.removeprefix(_BOM), may_post)
+
+    async def _take(self, body: bytes, may_post: MayPost) -> Receipt:
         if not body.strip():
             raise Invalid("the body is empty: send one comment, an array of them, or lines of JSON")
         tally = _Tally()
@@ -183,7 +176,7 @@ def _read_lines(group: Sequence[Line], first: int) -> Iterable[tuple[int, Submis
 async def _lines(chunks: AsyncIterator[bytes], cutter: LineCutter) -> AsyncIterator[list[Line]]:
     first = True
     while True:
-        chunk = await _next(chunks)
+        chunk = await next_chunk(chunks)
         if chunk is None:
             break
         lines = cutter.feed(chunk)
@@ -196,22 +189,3 @@ async def _lines(chunks: AsyncIterator[bytes], cutter: LineCutter) -> AsyncItera
     if first and last and last[0]:
         last[0] = last[0].removeprefix(_BOM)
     yield last
-
-
-async def _read_all(chunks: AsyncIterator[bytes]) -> bytes:
-    body = bytearray()
-    while (chunk := await _next(chunks)) is not None:
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise TooLarge(
-                f"the body is larger than {MAX_BODY} bytes: send several, or lines of JSON as application/x-ndjson"
-            )
-    return bytes(body)
-
-
-async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
-    try:
-        async with asyncio.timeout(IDLE_TIMEOUT):
-            return await anext(chunks, None)
-    except TimeoutError as error:
-        raise RequestTimeout(f"nothing came for {IDLE_TIMEOUT:.0f} seconds") from error

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from services.ingest import reception as reception_module
+from services.ingest import bodies as bodies_module
+from services.ingest.bodies import MAX_BODY, MAX_HELD, RequestTimeout
 from services.ingest.intake import Counts
 from services.ingest.lines import MAX_LINE
-from services.ingest.reception import MAX_BODY, MAX_LISTED, Receipt, Reception, RequestTimeout
+from services.ingest.reception import MAX_LISTED, Receipt, Reception
 from shared.clock import new_id
 from shared.errors import Forbidden, Invalid, TooLarge, Unavailable
 from tests.unit.ingest.memory import Rig, running
@@ -181,7 +182,7 @@ async def test_a_broker_that_goes_in_the_middle_leaves_the_counts_so_far() -> No
 
 
 async def test_a_silent_stream_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reception_module, "IDLE_TIMEOUT", 0.01)
+    monkeypatch.setattr(bodies_module, "IDLE_TIMEOUT", 0.01)
     async with running() as rig:
 
         async def silent() -> AsyncIterator[bytes]:
@@ -205,3 +206,41 @@ async def test_nothing_is_answered_before_it_is_recorded() -> None:
         rig.heads.gate.set()
         assert (await task).accepted == 1
         assert await rig.intake.submit([]) == Counts()
+
+
+async def test_large_bodies_are_bounded_together_and_room_comes_back() -> None:
+    async with running() as rig:
+        reception = desk(rig)
+        more = asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield b" " * (MAX_BODY - 1_000)
+            await more.wait()
+            yield raw("slow")
+
+        held = [asyncio.create_task(reception.take_body(slow(), everywhere)) for _ in range(MAX_HELD // MAX_BODY)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable, match="too many large bodies"):
+            await reception.take_body(chunks(b" " * MAX_BODY), everywhere)
+        # A small one still finds room, and so does a stream.
+        assert (await reception.take_body(chunks(raw("small")), everywhere)).accepted == 1
+        assert (await reception.take_lines(chunks(b" " * MAX_BODY + b"\n", raw("line")), everywhere)).accepted == 1
+        more.set()
+        assert sum(receipt.accepted for receipt in await asyncio.gather(*held)) == 1
+        for _ in range(MAX_HELD // MAX_BODY + 1):
+            with pytest.raises(Invalid):
+                await reception.take_body(chunks(b"x" * MAX_BODY), everywhere)
+
+
+async def test_a_body_that_trickles_in_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies_module, "BODY_SECONDS", 0.05)
+
+    async def trickle() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    async with running() as rig:
+        with pytest.raises(RequestTimeout, match="not complete"):
+            await desk(rig).take_body(trickle(), everywhere)
