@@ -9,6 +9,7 @@ import msgspec
 
 from services.ingest.replay.columns import Plan
 from services.ingest.replay.fault import ReplayError
+from shared.clock import new_id
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +39,8 @@ class Journal:
 
         Raises ReplayError where it cannot be written.
         """
-        draft = self._path.with_suffix(".new")
+        # Of its own: two replays of one file at once would take each other's draft away.
+        draft = self._path.with_suffix(f".{new_id().hex}.new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             draft.write_bytes(msgspec.json.encode(Mark(rows=rows, file=self._file)))

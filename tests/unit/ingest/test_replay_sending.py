@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from math import inf, nan
 from pathlib import Path, PurePath
@@ -91,6 +92,17 @@ def test_a_mark_belongs_to_one_content_plan_and_place(tmp_path: Path) -> None:
     assert [mark("e").acknowledged(), mark(plan=other).acknowledged(), mark(url="v").acknowledged()] == [0, 0, 0]
     next((tmp_path / "replay").iterdir()).write_bytes(b"broken")
     assert mark().acknowledged() == 0
+
+
+def test_two_replays_of_one_file_at_once_do_not_trip_over_each_other(tmp_path: Path) -> None:
+    def note_often(first: int) -> None:
+        journal = Journal(tmp_path / "replay", digest="d", plan=Plan(columns={}, constants={}), url="u", file="a.csv")
+        for rows in range(first, first + 200):
+            journal.note(rows)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(note_often, (1, 1_000)))
+    assert [path.suffix for path in (tmp_path / "replay").iterdir()] == [".json"]
 
 
 def test_a_mark_that_cannot_be_written_ends_the_replay_in_words(tmp_path: Path) -> None:
