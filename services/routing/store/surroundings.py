@@ -60,8 +60,13 @@ class Surroundings:
         ids = {head.id for head in told}
         parents = {head.parent for head in told if head.parent is not None}
         self._remember(comment.heads(self._conn, ids | parents))
+        # A deletion names no parent, and an edit may name another one: what is stored has its own.
+        parents = {head.parent for head in self.stored.values() if head.parent is not None}
+        self._remember(comment.heads(self._conn, parents - self.stored.keys()))
         stand_ins = self._stand_ins(told)
         wanted = ids | stand_ins.keys()
+        # Whose cases are to be found: a page's answer bears on its parent's, which may be that of a first comment.
+        self._remember(comment.heads(self._conn, stand_ins.keys() - self.stored.keys()))
         might_join = self._might_join(told)
         found = case.open_in_threads(self._conn, might_join)
         leads = case.leads(self._conn, self._cases_of(wanted, found))

@@ -170,6 +170,19 @@ async def test_the_page_answers_outside(worker: Worker, database: Database, answ
     assert {row["thread"] for row in await table(database, comments)} == {"vk:c:1"}
 
 
+@pytest.mark.parametrize("about", ["vk:c:1", "vk:c:2"])
+@pytest.mark.parametrize("version", [4, 10])
+async def test_the_page_takes_its_answer_back(worker: Worker, database: Database, about: str, version: int) -> None:
+    """The deletion names no parent: the case that it bears on, perhaps over a follow-up, is found all the same."""
+    await tell(worker, tagged(5), tagged(6, id="vk:c:2", parent="vk:c:1"))
+    await tell(worker, official(9, id="vk:c:3", parent=about))
+    await tell(worker, deleted(version, id="vk:c:3"))
+    found = await the_case(database)
+    assert (found["state"], found["answered_at"]) == ("answered", at(9))
+    # Nothing was new to the case.
+    assert (await told(database)).count("case:answered_outside") == 1
+
+
 async def test_an_answer_to_an_unknown_comment_waits_unseen(worker: Worker, database: Database) -> None:
     await tell(worker, official(9, id="vk:c:2", parent="vk:c:1"))
     assert [(row["id"], row["version"]) for row in await table(database, comments)] == [("vk:c:1", 0), ("vk:c:2", 9)]
