@@ -52,6 +52,13 @@ class NotFound(OtklikError):
     title = "Not found"
 
 
+class RequestTimeout(OtklikError):
+    """The client stopped sending in the middle of its body."""
+
+    status = 408
+    title = "Request timed out"
+
+
 class Conflict(OtklikError):
     """The thing is in a state that does not allow this; the detail and `extra` say what is allowed."""
 

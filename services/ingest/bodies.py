@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from shared.errors import OtklikError, TooLarge, Unavailable
+from shared.errors import RequestTimeout, TooLarge, Unavailable
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of a body that is not NDJSON."""
@@ -16,13 +16,6 @@ BODY_SECONDS = 120.0
 """For such a body to be complete: a client that sends a byte now and then must not hold its share for ever."""
 IDLE_TIMEOUT = 60.0
 """Seconds that any body may be silent."""
-
-
-class RequestTimeout(OtklikError):
-    """The client stopped sending in the middle of its body."""
-
-    status = 408
-    title = "Request timed out"
 
 
 class Bodies:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 from litestar import Request
+from litestar.datastructures import FormMultiDict
 
 from shared.auth import Principal
-from shared.errors import Invalid
+from shared.errors import Invalid, RequestTimeout
 from shared.web.problem import invalid_body
+
+BODY_SECONDS = 120.0
+"""For a body that is read as a whole: a client that goes silent must not hold its part of it for ever."""
 
 
 class ServiceRequest(Request[Principal, None, Any]):
@@ -17,6 +24,16 @@ class ServiceRequest(Request[Principal, None, Any]):
 
     Litestar alone would convert laxly ("5" for 5, "true" for true); what a client means should not be guessed.
     """
+
+    async def body(self) -> bytes:
+        """The whole body; raises RequestTimeout when it is not complete in time."""
+        async with _in_time():
+            return await super().body()
+
+    async def form(self) -> FormMultiDict:
+        """The whole form; raises RequestTimeout when it is not complete in time."""
+        async with _in_time():
+            return await super().form()
 
     async def json(self) -> Any:
         """The body; raises Invalid, which names the place, for what is no JSON or does not fit the type."""
@@ -28,6 +45,15 @@ class ServiceRequest(Request[Principal, None, Any]):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             detail, errors = invalid_body(error)
             raise Invalid(detail, extra={"errors": msgspec.to_builtins(errors)} if errors else None) from error
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise RequestTimeout(f"the body was not complete after {BODY_SECONDS:.0f} seconds") from error
 
 
 def decode_body(body: bytes, kind: Any) -> Any:

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from services.ingest import bodies as bodies_module
-from services.ingest.bodies import MAX_BODY, MAX_HELD, RequestTimeout
+from services.ingest.bodies import MAX_BODY, MAX_HELD
 from services.ingest.intake import Counts
 from services.ingest.lines import MAX_LINE
 from services.ingest.reception import MAX_LISTED, Receipt, Reception
 from shared.clock import new_id
-from shared.errors import Forbidden, Invalid, TooLarge, Unavailable
+from shared.errors import Forbidden, Invalid, RequestTimeout, TooLarge, Unavailable
 from tests.unit.ingest.memory import Rig, running
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import httpx
@@ -11,6 +12,8 @@ import pytest
 
 from shared.obs import metrics
 from shared.web import Service, encode_cursor
+from shared.web import request as request_module
+from shared.web import service as service_module
 from tests.fixtures.keys import KeyCase
 from tests.fixtures.orders import bearer, problem
 
@@ -53,6 +56,22 @@ async def test_while_keys_cannot_be_checked_nobody_gets_in(app: Service, keys: K
         document = problem(await client.get("/readyz"), 503)
         assert document["parts"] == {"keys": False}
         assert (await client.get("/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=b"])
+async def test_a_body_that_stops_coming_is_given_up(
+    client: httpx.AsyncClient, keys: KeyCase, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(request_module, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(service_module, "SWALLOWED_SECONDS", 0.05)
+
+    async def stopping() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    headers = await bearer(keys, "agent", institution="school-12") | {"Content-Type": kind}
+    answer = await client.post("/v1/orders", content=stopping(), headers=headers)
+    assert "not complete" in problem(answer, 408)["detail"]
 
 
 async def test_head_is_get_without_content(client: httpx.AsyncClient) -> None:
