@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar
 
-from services.classifier.classification import classify
+from services.classifier.classification import Judging, classify
 from services.classifier.model import Model
 from services.classifier.settings import Settings
 from services.classifier.worker import Tagger
@@ -66,8 +66,7 @@ def make_http(
     @asynccontextmanager
     async def judging(app: Litestar) -> AsyncIterator[None]:
         with ThreadPoolExecutor(1, thread_name_prefix="judging") as executor:
-            app.state.model = model
-            app.state.judging = executor
+            app.state.judging = Judging(model, executor)
             yield
 
     return create_app(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Executor
 
 import msgspec
 from litestar import Request, post
@@ -12,10 +13,14 @@ from litestar.params import JSONBody
 from services.classifier.judgement import Judgement
 from services.classifier.model import Model
 from shared.auth import Principal, requires
-from shared.errors import Invalid
+from shared.errors import Invalid, Unavailable
 from shared.events.base import MAX_TEXT
 
 MAX_TEXTS = 1_000
+MAX_WAITING = 16
+"""Requests whose texts wait for the one judging thread, or are judged; whoever comes beyond is told to come again."""
+JUDGE_SECONDS = 60.0
+"""To wait for one's turn and be judged, then 503; the largest body takes about ten."""
 
 
 class Texts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +36,29 @@ class Classified(msgspec.Struct, frozen=True, kw_only=True):
     results: list[Judgement]
 
 
+class Judging:
+    """The one thread that judges what comes over HTTP, and the bounded queue before it."""
+
+    def __init__(self, model: Model, executor: Executor) -> None:
+        self.model = model
+        self._executor = executor
+        self._waiting = 0
+
+    async def judge(self, texts: list[str]) -> list[Judgement]:
+        """As `Model.judge`, off the event loop; raises Unavailable when too many wait or it takes too long."""
+        if self._waiting >= MAX_WAITING:
+            raise Unavailable("too many requests wait to be judged")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(JUDGE_SECONDS):
+                # Cancelled by the time-out, texts whose turn has not come are never judged.
+                return await asyncio.get_running_loop().run_in_executor(self._executor, self.model.judge, texts)
+        except TimeoutError as error:
+            raise Unavailable(f"not judged within {JUDGE_SECONDS:.0f} seconds") from error
+        finally:
+            self._waiting -= 1
+
+
 @post(
     "/v1/classify",
     status_code=200,
@@ -41,10 +69,8 @@ class Classified(msgspec.Struct, frozen=True, kw_only=True):
 async def classify(request: Request[Principal, None, State], data: JSONBody[Texts]) -> Classified:
     """Tag, scores, topic and flags of each text; nothing is stored. 400 names the limit, or the text, that is wrong."""
     check_limits(data.texts)
-    model: Model = request.app.state.model
-    loop = asyncio.get_running_loop()
-    results = await loop.run_in_executor(request.app.state.judging, model.judge, data.texts)
-    return Classified(model=model.version, results=results)
+    judging: Judging = request.app.state.judging
+    return Classified(model=judging.model.version, results=await judging.judge(data.texts))
 
 
 def check_limits(texts: list[str]) -> None:

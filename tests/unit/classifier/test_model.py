@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.classifier.judgement import MAX_TOPICS
-from services.classifier.manifest import MANIFEST, ModelError
+from services.classifier.manifest import MANIFEST, MAX_BYTES, ModelError
 from services.classifier.model import DEFAULT_MODEL, SLICE_CHARACTERS, SLICE_TEXTS, TAGS, Model
 from services.classifier.training.run import Training
 from shared.topics import TOPIC_IDS
@@ -47,6 +47,13 @@ def test_every_file_is_guarded(stored: Path) -> None:
         file.write_bytes(content)
     files[0].unlink()
     with pytest.raises(ModelError, match=r"cannot be read"):
+        Model.load(stored)
+
+
+def test_a_huge_file_is_refused_unread(stored: Path) -> None:
+    with (stored / "tag_weights.npy").open("r+b") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(ModelError, match=r"tag_weights\.npy: larger than"):
         Model.load(stored)
 
 
