@@ -89,10 +89,11 @@ class Reconciliation:
                 self.changes.texts[telling.head.id, telling.version.version] = telling.version.text
         touched = [id for id, its in told.items() if self._take_versions(id, its)]
         replies = around.seat(touched)
+        # What waited under a comment that turned out to be a reply itself moves with it.
         for old in comment.threads_among(self._conn, replies):
-            # What waited under a comment that turned out to be a reply itself moves with it.
-            if around.heads[old].thread != old:
-                self._moved.append((old, around.heads[old].thread))
+            new = around.top_of(old)
+            if new != old:
+                self._moved.append((old, new))
         for id in touched:
             around.note_answer(around.heads[id])
         for id in touched:

@@ -218,6 +218,14 @@ class Surroundings:
             self.heads[id] = msgspec.structs.replace(head, thread=thread)
         return thread
 
+    def top_of(self, thread: str) -> str:
+        """The thread that `thread` is part of now: its first comment may have come to be a reply, and so on upwards."""
+        passed: set[str] = set()
+        while thread in self.heads and self.heads[thread].thread not in passed:
+            passed.add(thread)
+            thread = self.heads[thread].thread
+        return thread
+
     # Asking it --------------------------------------------------------------------------------------------------
 
     def standing(self, id: str) -> Standing | None:

@@ -17,6 +17,7 @@ from services.routing.store.changes import Changes
 from services.routing.store.schema import cases, comment_versions, comments, events, registry_version, tasks
 from services.routing.store.snapshot import Snapshot, Snapshots
 from services.routing.worker import Worker
+from shared.bus import Delivered
 from shared.clock import new_id, utc_now
 from shared.db import Database
 from shared.events import Action, Flags, Outcome, OutcomeKind, decode
@@ -218,6 +219,15 @@ async def test_a_thread_moves_when_its_first_comment_was_a_reply(worker: Worker,
     assert [row["thread"] for row in await table(database, comments)] == ["vk:c:2"]
     await tell(worker, tagged(6, id="vk:c:2", parent="vk:c:1", author="a2", tag="other"))
     assert {row["thread"] for row in await table(database, comments)} == {"vk:c:1"}
+
+
+async def test_threads_move_all_the_way_when_two_come_together(worker: Worker, database: Database) -> None:
+    def reply(version: int, id: str, parent: str) -> Delivered:
+        return tagged(version, id=f"vk:c:{id}", parent=f"vk:c:{parent}", author=None, tag="other")
+
+    await tell(worker, reply(5, "3", "4"), reply(6, "6", "5"))
+    await tell(worker, reply(7, "5", "3"), reply(8, "4", "2"))
+    assert {row["thread"] for row in await table(database, comments)} == {"vk:c:2"}
 
 
 async def test_parents_in_a_ring_do_no_harm(worker: Worker, database: Database) -> None:
