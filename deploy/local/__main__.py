@@ -94,7 +94,7 @@ def run(options: Options, console: Console) -> int:
                 console.print("The sample region is loaded.")
             if options.stream:
                 instance.stream(replay_arguments(options, instance))
-            console.print(addresses(instance))
+            console.print(addresses(instance), markup=False, soft_wrap=True)
             return show(instance, options, console)
         except KeyboardInterrupt:
             return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from http.client import HTTPException
 from pathlib import Path
 from urllib.request import Request
 
@@ -83,5 +84,5 @@ class Gauges:
         try:
             with DIRECT.open(Request(url, headers=bearer), timeout=TIMEOUT_S) as answer:  # noqa: S310 - 127.0.0.1
                 return str(answer.read().decode())
-        except OSError:
+        except (OSError, HTTPException):  # the latter when it dies in the middle of its answer
             return None

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
@@ -200,7 +201,7 @@ def answers(url: str) -> bool:
     try:
         with DIRECT.open(url, timeout=2) as answer:
             return bool(answer.status == 200)
-    except OSError:  # URLError and HTTPError are kinds of it
+    except (OSError, HTTPException):  # URLError and HTTPError are kinds of the former
         return False
 
 

@@ -28,7 +28,7 @@ def table(figures: Figures, conditions: Sequence[Condition], stream: str) -> Ren
     queues.add_column(overflow="ellipsis", no_wrap=True, max_width=60)
     queues.add_column(justify="right")
     for institution, waiting in figures.queued:
-        queues.add_row(institution, str(waiting))
+        queues.add_row(Text(institution), str(waiting))
     if not figures.queued:
         queues.add_row("none yet", "")
 

@@ -1,0 +1,40 @@
+"""What `make run` shows: whatever an institution is called, and whatever a service does while it is asked."""
+
+from __future__ import annotations
+
+import http.client
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from deploy.local import figures, screen
+from deploy.local.figures import Figures, Gauges
+from deploy.local.ports import BrokerPorts, Ports
+
+PORTS = Ports(ingest=1, classifier=2, routing=3, broker=BrokerPorts(client=4, monitor=5))
+
+
+@pytest.mark.parametrize("name", ["Школа [7]", "[/x] Дом культуры", "[bold]"])
+def test_a_name_is_shown_as_it_is(name: str) -> None:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(screen.table(Figures(queued=[(name, 3)], waiting=3), [], "sent"))
+    assert name in captured.get()
+
+
+@pytest.mark.parametrize(
+    "fault", [http.client.IncompleteRead(b""), http.client.BadStatusLine("x"), ConnectionResetError()]
+)
+def test_a_service_that_dies_while_it_answers_keeps_its_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    class Dying:
+        def open(self, *_: object, **__: object) -> object:
+            raise fault
+
+    key = tmp_path / "key"
+    key.write_text("otk_x", encoding="ascii")
+    monkeypatch.setattr(figures, "DIRECT", Dying())
+    before = Figures(accepted=5, waiting=2)
+    assert Gauges(PORTS, key).read(before) == before
