@@ -20,7 +20,7 @@ from services.routing.domain.task import (
     skip_task,
 )
 from services.routing.naming import NamingSnapshot
-from services.routing.store import case, comment, task, task_view
+from services.routing.store import comment, task, task_view
 from services.routing.store.changes import Changes
 from services.routing.store.comment import CommentVersion
 from services.routing.store.log_view import DecisionItem
@@ -123,9 +123,12 @@ def judge(
     institution when the comment has a case already; Invalid for what does not go together.
     """
     named = _named_institution(caller, verdict)
+    snapshot = caller.snapshot if named is None else NamingSnapshot.of(caller.snapshot, named)
+    work = Reconciliation(conn, snapshot, now=caller.now, new_id=new_id)
+    work.changes = changes
     # Comments are locked before tasks, as everywhere; until then the task's comment is only looked up.
     comment_id = _seen(conn, caller, task_id, lock=False).task.comment_id
-    head = _locked(conn, comment_id)
+    head = work.hold(comment_id)
     found = _held(conn, caller, task_id)
     done, decision = decide(
         found,
@@ -142,13 +145,9 @@ def judge(
         raise Conflict(
             "This comment belongs to a case already; transfer that one instead.", extra={"case": head.case_id}
         )
-    # Written at once, so that what follows reads the task as decided.
-    task.change(conn, [done])
+    work.task_done(done)
     changes.task(done, "decided", actor=caller.principal.key_id, reason=decision.ground)
     changes.decision(None, decision)
-    snapshot = caller.snapshot if named is None else NamingSnapshot.of(caller.snapshot, named)
-    work = Reconciliation(conn, snapshot, now=caller.now, new_id=new_id)
-    work.changes = changes
     if decision.kind == "delete":
         changes.order(_deletion(changes, caller, decision, head))
     correction = correction_of(decision)
@@ -160,13 +159,6 @@ def judge(
     work.write()
     after = comment.heads(conn, [comment_id])[comment_id]
     return _made(decision, after.case_id)
-
-
-def _locked(conn: Connection, comment_id: str) -> comment.Comment:
-    """The comment, locked together with the one that its case was opened for: one by one they might deadlock."""
-    joined = comment.heads(conn, [comment_id])[comment_id].case_id
-    leads = {} if joined is None else case.leads(conn, [joined])
-    return comment.heads(conn, {comment_id, *leads.values()}, lock=True)[comment_id]
 
 
 def _lease(conn: Connection, changes: Changes, caller: Caller, found: Task, seconds: int) -> LeasedTask:

@@ -2,7 +2,8 @@
 
     work = Reconciliation(conn, snapshot, now=clock(), new_id=new_id)
     work.take_in(tellings)                          # a worker's batch, or
-    work.correct(comment_id, version, correction)   # a moderator's word
+    work.hold(comment_id)                           # or a moderator's word
+    work.correct(comment_id, version, correction)
     work.write()
     …commit…
     work.changes.count()
@@ -41,7 +42,7 @@ from services.routing.domain.route import Route
 from services.routing.domain.task import Task, update_task, withdraw_task
 from services.routing.store import comment
 from services.routing.store.changes import Changes
-from services.routing.store.comment import CommentVersion
+from services.routing.store.comment import Comment, CommentVersion
 from services.routing.store.snapshot import Snapshot
 from services.routing.store.surroundings import Contention, Surroundings
 from services.routing.store.task import Placed
@@ -99,12 +100,22 @@ class Reconciliation:
         for id in touched:
             self._reconcile(id)
 
-    def correct(self, id: str, version: int, correction: Correction) -> None:
-        """Takes in a moderator's word on one version and reconciles the comment; raises KeyError for an unknown one."""
-        around = self._around
+    def hold(self, id: str) -> Comment:
+        """Locks a comment with all that a correction of it may bear on, its tasks among them, in the order in which
+        everybody locks; returns its head. Raises KeyError for an unknown one."""
         head = comment.heads(self._conn, [id])[id]
         # As if it were a complaint: the correction may make it one, and it may then belong to a case of its author's.
-        around.gather([msgspec.structs.replace(head, tag="complaint")])
+        self._around.gather([msgspec.structs.replace(head, tag="complaint")])
+        return self._around.heads[id]
+
+    def task_done(self, done: Task) -> None:
+        """Tells of a held comment's task that was decided meanwhile; `changes` write it."""
+        self._around.tasks[done.comment_id] = done
+
+    def correct(self, id: str, version: int, correction: Correction) -> None:
+        """Takes in a moderator's word on one version of a held comment and reconciles that; raises KeyError for an
+        unknown version."""
+        around = self._around
         told = around.versions[id][version]
         around.versions[id][version] = msgspec.structs.replace(told, correction=correction)
         self._corrections.append((id, version, correction))

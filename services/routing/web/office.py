@@ -14,12 +14,17 @@ from services.routing.caller import Caller
 from services.routing.store import count_view
 from services.routing.store.changes import Changes
 from services.routing.store.count_view import Stats
+from services.routing.store.reconciliation import Contention, take_turns
 from services.routing.store.snapshot import Snapshot, Snapshots
 from shared.auth import Principal
 from shared.clock import Clock, NewId
 from shared.db import Database
+from shared.errors import Transient
 
 T = TypeVar("T")
+
+MAX_ATTEMPTS = 5
+"""Attempts at a write that meets with others working on the same comments; from the second on they take turns."""
 
 STATS_SECONDS = 5.0
 """Counting reads every row: however many ask, it is done once in this time."""
@@ -60,12 +65,21 @@ class Office:
         return await self.database.read(work)
 
     async def write(self, work: Callable[[Connection, Changes], T]) -> T:
-        """Runs `work` in one transaction; what it changed is counted after the commit and leaves for the broker."""
-        changes = Changes(now=self.clock(), new_id=self.new_id)
-        done = await self.database.write(lambda conn: work(conn, changes))
-        changes.count()
-        self._wake()
-        return done
+        """Runs `work` in one transaction; what it changed is counted after the commit and leaves for the broker.
+
+        Where comments are taken in under its hands it is rolled back and done again, in turn with them. Raises what
+        `work` raises, and Transient when the database is away or busy.
+        """
+        for attempt in range(MAX_ATTEMPTS):
+            changes = Changes(now=self.clock(), new_id=self.new_id)
+            try:
+                done = await self.database.write(lambda conn: _in_turn(conn, changes, work, waits=attempt > 0))  # noqa: B023 - awaited
+            except Contention:
+                continue
+            changes.count()
+            self._wake()
+            return done
+        raise Transient("others keep taking in the same comments")
 
     async def stats(self, top: int) -> Stats:
         """The counts, at most STATS_SECONDS old."""
@@ -76,6 +90,12 @@ class Office:
                 kept = (now, await self.read(lambda conn: count_view.stats(conn, top=top)))
                 self._stats[top] = kept
             return kept[1]
+
+
+def _in_turn(conn: Connection, changes: Changes, work: Callable[[Connection, Changes], T], *, waits: bool) -> T:
+    if waits:
+        take_turns(conn)
+    return work(conn, changes)
 
 
 def office_of(request: Request[Any, Any, Any]) -> Office:
