@@ -43,7 +43,7 @@ def settings(directory: Directory, ports: Ports, environ: Mapping[str, str]) -> 
         "OTKLIK_NATS_HOST": ADDRESS,
         "OTKLIK_NATS_PORT": str(ports.broker.client),
         "OTKLIK_NATS_MONITOR": f"{ADDRESS}:{ports.broker.monitor}",
-        "OTKLIK_NATS_STORE": str(directory.streams),
+        "OTKLIK_NATS_STORE": broker_text(str(directory.streams)),
         "OTKLIK_NATS_PASSWORD": password,
         "OTKLIK_AUTHOR_KEY_FILE": str(directory.author_key),
         **{f"OTKLIK_{service.upper()}_PORT": str(getattr(ports, service)) for service in SERVICES},
@@ -55,6 +55,11 @@ def settings(directory: Directory, ports: Ports, environ: Mapping[str, str]) -> 
     }
     kept = {name: value for name, value in environ.items() if name != "OTKLIK_AUTHOR_KEY"}
     return {**defaults, **kept, **own}
+
+
+def broker_text(text: str) -> str:
+    """`text` as the broker's configuration reads it from a variable: a path may hold blanks, brackets, any letters."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def programs() -> list[Program]:

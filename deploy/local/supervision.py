@@ -30,6 +30,7 @@ DRAIN_S = 30
 ANSWER_S = 5.0
 LONGEST_SOCKET_PATH = 90
 """A Unix socket's path is at most 103 bytes on macOS, 107 on Linux; supervisord binds '<path>.<pid>' first."""
+UNREADABLE = ("%", " #", " ;", "\n")
 LOG_BYTES, LOG_FILES = "10MB", 3
 
 
@@ -49,10 +50,16 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def configuration(programs: Sequence[Program], directory: Directory, sock: Path) -> str:
-    """The text of supervisord.conf. Percent signs are doubled, since supervisord expands %(names)s."""
+    """The text of supervisord.conf.
+
+    Raises RunError for a path that supervisord could not read back: it expands "%", some values twice, " #" and " ;"
+    begin a comment, and nothing quotes.
+    """
 
     def literal(value: object) -> str:
-        return str(value).replace("%", "%%")
+        if any(sign in str(value) for sign in UNREADABLE):
+            raise RunError(f'{value}: a path with "%", " #", " ;" or a line break in it cannot be used here')
+        return str(value)
 
     sections = [
         "[supervisord]",

@@ -1,0 +1,36 @@
+"""Where the data directory lies is the operator's business: blanks, brackets and any alphabet are no obstacle."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from deploy.local.directory import Directory, RunError
+from deploy.local.instance import settings
+from deploy.local.ports import BrokerPorts, Ports
+from deploy.local.supervision import ROOT, Program, configuration
+
+PORTS = Ports(ingest=1, classifier=2, routing=3, broker=BrokerPorts(client=4222, monitor=8222))
+NAMES = ["data", "Мои файлы (копия)", "[x]", "a;b", "a#b, c", "5 000", 'it\'s "quoted"', "a\\tb", "$HOME", "50% {x}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_broker_reads_any_path(tmp_path: Path, name: str) -> None:
+    directory = Directory(tmp_path / name)
+    directory.make()
+    server = Path(sysconfig.get_path("scripts")) / "nats-server"
+    done = subprocess.run(
+        [str(server), "-t", "-c", str(ROOT / "deploy/nats/nats.conf")],
+        env=settings(directory, PORTS, os.environ), capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["a #b", "a ;b", "a\nb", "50%"])
+def test_what_the_supervisor_could_not_read_is_refused_in_words(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RunError, match="cannot be used here"):
+        configuration([Program(name="x", command=["true"])], Directory(tmp_path / name), tmp_path / "sock")
