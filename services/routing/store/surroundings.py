@@ -35,6 +35,8 @@ class Surroundings:
         self.heads: dict[str, Comment] = {}
         self.stored: dict[str, Comment] = {}
         """Heads as the database has them."""
+        self._locked: set[str] = set()
+        """Those of them that nobody else can change until the commit."""
         self.versions: dict[str, dict[int, CommentVersion]] = {}
         """Those of the comments that were loaded or are new: complete, by number."""
         self.cases: dict[str, Case] = {}
@@ -75,6 +77,7 @@ class Surroundings:
             self._remember(comment.heads(self._conn, locked - self.stored.keys()))
         else:
             self._remember(comment.heads(self._conn, locked, lock=True))
+            self._locked |= locked
             found = case.open_in_threads(self._conn, might_join)
             leads = case.leads(self._conn, self._cases_of(locked, found))
             if not locked.issuperset(leads.values()):
@@ -90,8 +93,11 @@ class Surroundings:
 
     def known(self, id: str) -> bool:
         """Whether anything was ever told of the comment; loads it if that was not foreseen."""
-        if id not in self.heads:
+        if id not in self.heads or (id in self.stored and id not in self._locked and not self._alone):
+            # What was read of it before may have changed until it was locked.
+            self.versions.pop(id, None)
             self._remember(comment.heads(self._conn, [id], lock=True))
+            self._locked.add(id)
             if id not in self.heads:
                 return False
         if id in self.stored and id not in self.versions:
