@@ -37,6 +37,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What has happened since the services started, and what waits now."""
 
     accepted: int = 0
+    duplicates: int = 0
+    """Comments sent again, which changes nothing."""
     tagged: dict[str, int] = {}
     queued: list[tuple[str, int]] = []
     """(institution's short name, open cases), the longest first, at most LONGEST_LIST."""
@@ -67,7 +69,8 @@ class Gauges:
         changes: dict[str, object] = {}
         metrics = {service: self._get(f"{self._ports.url(service)}/metrics") for service in SERVICES}
         if (text := metrics["ingest"]) is not None:
-            changes["accepted"] = totals(text, "otklik_ingest_comments_total", "result")["accepted"]
+            taken = totals(text, "otklik_ingest_comments_total", "result")
+            changes |= {"accepted": taken["accepted"], "duplicates": taken["duplicate"]}
         if (text := metrics["classifier"]) is not None:
             changes["tagged"] = dict(totals(text, "otklik_tagged_total", "tag"))
         texts = [text for text in metrics.values() if text is not None]

@@ -34,12 +34,15 @@ def settings(directory: Directory, ports: Ports, environ: Mapping[str, str]) -> 
     """The environment of everything that is started: what the caller has set, and above it what this run decides."""
     password = keep(directory.broker_password, new_password)
     keep(directory.author_key, new_password)
+    broker = f"nats://otklik:{password}@{ADDRESS}:{ports.broker.client}"
+    # Where commands started beside this run look for the broker (shared/bus/address.py).
+    write_private(directory.broker_url, broker)
     own = {
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         "OTKLIK_DATA_DIR": str(directory.root),
         "OTKLIK_HOST": ADDRESS,
-        "OTKLIK_NATS_URL": f"nats://otklik:{password}@{ADDRESS}:{ports.broker.client}",
+        "OTKLIK_NATS_URL": broker,
         "OTKLIK_NATS_HOST": ADDRESS,
         "OTKLIK_NATS_PORT": str(ports.broker.client),
         "OTKLIK_NATS_MONITOR": f"{ADDRESS}:{ports.broker.monitor}",

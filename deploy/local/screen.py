@@ -20,6 +20,8 @@ def table(figures: Figures, conditions: Sequence[Condition], stream: str) -> Ren
     counts.add_column()
     counts.add_column(justify="right")
     counts.add_row("accepted", str(figures.accepted))
+    if figures.duplicates:
+        counts.add_row("sent again", str(figures.duplicates))
     for tag in TAGS:
         counts.add_row(f"tagged {tag}", str(figures.tagged.get(tag, 0)))
     counts.add_row("dead letters", Text(str(figures.dead), style="bold red" if figures.dead else ""))
@@ -42,7 +44,8 @@ def line(figures: Figures, conditions: Sequence[Condition], stream: str) -> str:
     tags = " ".join(f"{tag}={figures.tagged.get(tag, 0)}" for tag in TAGS)
     queues = ", ".join(f"{institution}: {waiting}" for institution, waiting in figures.queued)
     return (
-        f"accepted={figures.accepted} {tags} dead={figures.dead} open={figures.waiting} | {queues or 'no open cases'}"
+        f"accepted={figures.accepted} again={figures.duplicates} "
+        f"{tags} dead={figures.dead} open={figures.waiting} | {queues or 'no open cases'}"
         f" | {stream} | {health(conditions)}"
     )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from services.classifier.features import CommentFeatures, FeatureBatch, fingerprint, width
 from services.classifier.judgement import MAX_TOPICS, Judgement, Thresholds
+from services.classifier.letters import Kind
 from services.classifier.manifest import Head, Manifest, ModelError, read_model
 from services.classifier.personal import personal_data
 from shared.events import Flags, Tag, TopicScore
@@ -28,6 +29,11 @@ HEADS = ("tag", "toxic", "urgent", "topic")
 TAGS: tuple[Tag, ...] = get_args(Tag)
 
 Floats = NDArray[np.float32]
+
+
+MIN_LETTERS = 3
+"""Letters from which on a text can be toxic or urgent: the shortest such words have as many."""
+_LETTERS = [Kind.LOWER, Kind.UPPER, Kind.LATIN, Kind.LATIN_UPPER]
 
 
 class Model:
@@ -104,7 +110,10 @@ class Model:
         likeliest = np.argsort(-topics, axis=1, kind="stable")[:, :MAX_TOPICS]
         certainty = np.take_along_axis(topics, likeliest, axis=1)
         toxic = probabilities["toxic"] >= self.thresholds.toxic
-        urgent = probabilities["urgent"] >= self.thresholds.urgent
+        # Of a text without words the heads know nothing but how short it is; that must not put it before all others.
+        worded = batch.counts[:, _LETTERS].sum(axis=1) >= MIN_LETTERS
+        toxic &= worded
+        urgent = (probabilities["urgent"] >= self.thresholds.urgent) & worded
         personal = personal_data(texts, batch.counts)
         flags = [
             Flags(toxic=row[0], urgent=row[1], personal_data=row[2])

@@ -17,6 +17,7 @@ from shared.auth.keyring import BUCKET
 from shared.auth.record import ROLES, KeyRecord, Role, Scope, scope_problem
 from shared.auth.registry import KeyRegistry
 from shared.bus import Bus
+from shared.bus.address import NATS_URL
 from shared.clock import new_id, utc_now
 from shared.errors import OtklikError
 from shared.obs import configure_logging
@@ -24,10 +25,6 @@ from shared.obs import configure_logging
 T = TypeVar("T")
 TIMEOUT = 20.0
 """Seconds one command may take, waiting for the broker included."""
-
-NATS_URL = click.option(
-    "--nats-url", envvar="OTKLIK_NATS_URL", default="nats://127.0.0.1:4222", show_default=True, help="The broker."
-)
 
 REPLICAS = click.option(
     "--nats-replicas",

@@ -10,13 +10,10 @@ from pathlib import Path
 import click
 
 from shared.bus import dead, pages
+from shared.bus.address import NATS_URL
 from shared.bus.connection import Bus
 from shared.errors import OtklikError
 from shared.obs import configure_logging
-
-NATS_URL = click.option(
-    "--nats-url", envvar="OTKLIK_NATS_URL", default="nats://127.0.0.1:4222", show_default=True, help="The broker."
-)
 
 NUMBER = click.IntRange(min=1)
 

@@ -215,3 +215,9 @@ def test_the_tag_head_alone_says_the_same(packaged: Model) -> None:
     np.testing.assert_allclose(
         powers / powers.sum(axis=1, keepdims=True), packaged.probabilities(texts)["tag"], atol=1e-5
     )
+
+
+@pytest.mark.parametrize("text", ["", " ", ".", "+1", "5", "?!", "👍👍", "ну"])
+def test_a_text_without_words_is_neither_urgent_nor_toxic(packaged: Model, text: str) -> None:
+    (judged,) = packaged.judge([text])
+    assert (judged.flags.urgent, judged.flags.toxic) == (False, False)

@@ -1,0 +1,28 @@
+"""Where commands find the broker when nobody says so."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+DEFAULT_URL = "nats://127.0.0.1:4222"
+
+
+def broker_url() -> str:
+    """The content of the file OTKLIK_NATS_URL_FILE, else of `broker.url` where `make run` keeps its state, else the
+    broker's usual address; OTKLIK_NATS_URL itself goes before all of these."""
+    if file := os.environ.get("OTKLIK_NATS_URL_FILE"):
+        return Path(file).read_text(encoding="utf-8").strip()
+    local = Path(os.environ.get("OTKLIK_DATA_DIR", ".data")) / "broker.url"
+    return local.read_text(encoding="utf-8").strip() if local.exists() else DEFAULT_URL
+
+
+NATS_URL = click.option(
+    "--nats-url",
+    envvar="OTKLIK_NATS_URL",
+    default=broker_url,
+    show_default="that of `make run`, else " + DEFAULT_URL,
+    help="The broker.",
+)
