@@ -156,10 +156,6 @@ class Changes:
         """A decision as this transaction has left it; None when it has not touched it."""
         return self._decisions[id][1] if id in self._decisions else None
 
-    def log(self, entry: Logged) -> None:
-        """Anything else for the log."""
-        self._note(entry)
-
     def publish(self, outgoing: Event, msg_id: str) -> None:
         """Puts an event of another stream (LABELS, …) into the outbox."""
         self._out.append((msg_id, outgoing))

@@ -11,16 +11,12 @@ from msgspec import Meta
 from services.routing.domain.case_change import MAX_ANSWER, MAX_REASON
 from services.routing.domain.decision import MAX_GROUND
 from services.routing.domain.lease import MAX_LEASE_SECONDS
-from shared.web.page import DEFAULT_PAGE, MAX_CURSOR, MAX_PAGE
+from shared.web import DEFAULT_PAGE, Cursor, Limit
 
-__all__ = ["DEFAULT_PAGE"]
+__all__ = ["DEFAULT_PAGE", "Cursor", "Limit"]
 
 # Query and headers -----------------------------------------------------------------------------------------------
 
-Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE, description="Items of a page.")]
-Cursor = Annotated[
-    str | None, QueryParameter(max_length=MAX_CURSOR, description="`next` of the page before, unchanged.")
-]
 Below = Annotated[bool, QueryParameter(description="Also of every institution below this one.")]
 Token = Annotated[int, QueryParameter(ge=1, le=2**31 - 1, description="The lease's token.")]
 After = Annotated[int, QueryParameter(ge=0, le=2**53, description="`next` of the answer before; 0 for the beginning.")]
