@@ -14,9 +14,9 @@ from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from shared.bus.connection import Bus
 from shared.bus.topology import CONSUMERS, STREAMS, StreamSpec
 from shared.clock import Clock, utc_now
-from shared.errors import Unavailable
 
 EVERY_SECONDS = 600.0
+NOT_READY_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -33,16 +33,19 @@ class Janitor:
         self._every_seconds = every_seconds
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Sweeps every `every_seconds` until `stop` is set; a broker that is away is tried again next time."""
+        """Sweeps every `every_seconds` until `stop` is set; while the broker is away, or its streams are not declared
+        yet, it looks again soon."""
         while not stop.is_set():
-            try:
-                if not self._bus.connected:
-                    raise Unavailable("the message broker is away")
-                await self.sweep()
-            except (nats.errors.Error, OSError, TimeoutError, Unavailable) as error:
-                log.warning("janitor could not sweep", error=type(error).__name__)
+            pause = self._every_seconds
+            if not self._bus.ready:
+                pause = min(pause, NOT_READY_SECONDS)
+            else:
+                try:
+                    await self.sweep()
+                except (nats.errors.Error, OSError, TimeoutError) as error:
+                    log.warning("janitor could not sweep", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._every_seconds)
+                await asyncio.wait_for(stop.wait(), pause)
 
     async def sweep(self) -> dict[str, int]:
         """One round; returns how many messages went, by stream."""
