@@ -32,6 +32,9 @@ POLL_SECONDS = 1.0
 """Without being woken the relay looks this often: another process may have committed something."""
 HOLD = timedelta(seconds=15)
 """How long a process that fell silent is still taken for the one that relays; longer than any one publish waits."""
+GATHER_SECONDS = 0.05
+"""After a turn that was not full: what is committed meanwhile goes together with the next. Each turn is a transaction
+with an fsync of its own, in the same queue as the workers'; citizens' comments come before their announcements."""
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts while the broker or the database is away; the last one repeats."""
 
@@ -57,6 +60,7 @@ class Relay:
         clock: Clock = utc_now,
         batch: int = BATCH,
         poll_seconds: float = POLL_SECONDS,
+        gather_seconds: float = GATHER_SECONDS,
         on_numbered: Callable[[int], None] = lambda number: None,
     ) -> None:
         """`on_numbered` is told, in the event loop, the last number given: readers of the log may go on."""
@@ -65,6 +69,7 @@ class Relay:
         self._clock = clock
         self._batch = batch
         self._poll_seconds = poll_seconds
+        self._gather_seconds = gather_seconds
         self._on_numbered = on_numbered
         self._holder = uuid4().hex
         self._woken = asyncio.Event()
@@ -109,6 +114,8 @@ class Relay:
             elif not turn.more:
                 break
             done = turn
+            if not turn.more:
+                await asyncio.sleep(self._gather_seconds)
             if stop is not None and stop.is_set():
                 await self._turn(done)
                 break
