@@ -1,0 +1,1 @@
+"""The corpus kept in order: `python -m services.classifier corpus`."""

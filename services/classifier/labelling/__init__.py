@@ -1,0 +1,1 @@
+"""People who label comments: `python -m services.classifier label` and `agreement`."""

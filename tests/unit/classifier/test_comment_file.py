@@ -1,0 +1,57 @@
+"""Comments in the files people have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.classifier.comment_file import Comment, CommentFileError, read_comments
+
+
+def read(tmp_path: Path, name: str, content: bytes, column: str = "text") -> list[Comment]:
+    path = tmp_path / name
+    path.write_bytes(content)
+    return read_comments(path, column=column)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_csv_as_spreadsheets_write_it(tmp_path: Path, mark: str) -> None:
+    content = f'\ufeffcomment_id{mark}text\n7{mark}"Лифт\nстоит, опять; вот"\n\n{mark}Спасибо\n'
+    assert read(tmp_path, "a.CSV", content.encode()) == [
+        Comment(line=2, text="Лифт\nстоит, опять; вот", id="7"),
+        Comment(line=5, text="Спасибо"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson"])
+def test_json_lines(tmp_path: Path, name: str) -> None:
+    content = '{"id": 3, "body": "Когда?"}\r\n\n{"body": "", "id": null}\n'.encode()
+    assert read(tmp_path, name, content, column="body") == [
+        Comment(line=1, text="Когда?", id="3"),
+        Comment(line=3, text=""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.xlsx", b"", "must end in .csv, .jsonl or .ndjson"),
+        ("a.csv", b"", "no column `text`; it has nothing"),
+        ("a.csv", b"id,comment\n", "no column `text`; it has id, comment"),
+        ("a.csv", "text\nлифт\n".encode("cp1251"), "not in UTF-8"),
+        ("a.csv", b"id,text\n1\n", "line 2: no text in `text`"),
+        ("a.csv", b"text\n" + b"x" * 2_000_000, "field larger than field limit"),
+        ("a.jsonl", b'{"text": "a"}\n[1]\n', "line 2: not a JSON object"),
+        ("a.jsonl", b'{"text": 1}\n', "line 1: no text in `text`"),
+        ("a.jsonl", b'{"text": "\xff"}\n', "not"),
+    ],
+)
+def test_says_what_is_wrong(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+    with pytest.raises(CommentFileError, match=f"{name}.*{told}"):
+        read(tmp_path, name, content)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(CommentFileError, match="cannot be read"):
+        read_comments(tmp_path / "absent.csv")
