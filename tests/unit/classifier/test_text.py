@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.classifier.letters import EMAIL, LIMIT, LINK, MENTION, MONEY, PHONE, TOKENS, Kind
+from services.classifier.spelling.letters import EMAIL, LIMIT, LINK, MENTION, MONEY, PHONE, TOKENS, Kind
 from services.classifier.text import clean, clean_batch, normal
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=[]), max_size=200)
 """Every code point, lone surrogates and our own private characters included."""
 
-RUSSIAN = st.text("абвгдеёжзийклмноп АБВГД aceopxy 0346 ?!.,()[]@+-🙂\u200b\u0301\n", max_size=200)
+RUSSIAN = st.text("абвгдеёжзийклмноп АБВГД aceopxy 0346 ?!.,()[]@+-_🙂\u200b\u0301\nσᴛⲃ", max_size=200)
 
 
 @pytest.mark.parametrize(
@@ -29,16 +29,41 @@ RUSSIAN = st.text("абвгдеёжзийклмноп АБВГД aceopxy 0346 ?!
         ("к0т и мы6ло", "кот и мыбло"),
         ("5й дом, 12а", "0й дом, 00а"),
         ("tеlеgrаm", "telegram"),
-        ("VKонтакте", "vконтакте"),
+        ("VKонтакте", "vkонтакте"),
         ("Windows и SMS", "windows и sms"),
         ("оооочень плохо!!!!!", "очень плохо!!"),
         ("длинношеее, ванна", "длинноше, ванна"),
         ("№ 1000…", "# 0000.."),
         ("\x00а\x07б", " а б"),
+        ("р а б о т а", "работа"),
+        ("Р А Б О Т А  Н А  Д О М У", "работа  на  дому"),
+        ("З.А.Р.А.Б.О.Т.О.К В С.Е.Т.И", "заработок в сети"),
+        ("к_р_е_д_и_т", "кредит"),
+        ("п-о-м-о-щ-ь", "помощь"),
+        ("р/а/б/о/т/а", "работа"),
+        ("р🔥а💰б🔥о", "рабо"),
+        ("P a 6 o т a", "работа"),
+        ("М Ы  Д А Ё М Г_А_Р_А_Н_Т_И_Ю", "мы  даем гарантию"),
+        ("д-о-о-о-м-о-й", "домой"),
+        ("BCEM привет", "всем привет"),
+        ("раб🅾та", "работа"),
+        ("Γде Ꭺвто", "где авто"),
+        ("ℍ𝓐 𝖔кно", "на окно"),
     ],
 )
 def test_one_spelling(written: str, read: str) -> None:
     assert clean(written) == read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "а. с. пушкин", "т. е. в", "т.е. г. н. а", "а, б, в, г и д", "и т. д. и т. п.", "а б в г", "и я в а", "к.т.н.",
+        "ф. и. о. и", "a, b, c, d, e, m", "д. к. с. а. в", "а) б) д) в)", "с.н.т", "п. п. с. в",
+    ],
+)  # fmt: skip
+def test_single_letters_that_are_no_word(text: str) -> None:
+    assert clean(text) == text
 
 
 @pytest.mark.parametrize(
@@ -113,6 +138,17 @@ def test_counts() -> None:
     assert {kind: int(counts[kind]) for kind in expected} == expected
 
 
+def test_latin_words_stay_among_latin_ones() -> None:
+    assert clean("bce het ha") == "bce het ha"
+    assert clean_batch(["все", "bce", "все"]).disguised.tolist() == [0, 0, 0]
+
+
+def test_joined_words_are_counted() -> None:
+    batch = clean_batch(["р а б о т а", "да", "К_У_П_Л_Ю Д_О_М"])
+    assert batch.joined.tolist() == [1, 0, 2]
+    assert batch.disguised.tolist() == [0, 0, 0]
+
+
 def test_disguised_words_are_counted() -> None:
     assert clean_batch(["Зaрaбoток бeз влoжений", "заработок", "Windows"]).disguised.tolist() == [3, 0, 0]
 
@@ -131,6 +167,13 @@ def test_disguised_words_are_counted() -> None:
         "\ud800" * 100_000,
         "😡" * 100_000,
         " " * 100_000,
+        "а " * 50_000,
+        "а.б_" * 25_000,
+        "0а" * 50_000,
+        "σ" * 100_000,
+        "рa" * 50_000,
+        "🔥а" * 50_000,
+        "bce все " * 12_000,
     ],
 )  # fmt: skip
 def test_long_texts_of_one_kind(text: str) -> None:

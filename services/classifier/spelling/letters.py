@@ -13,6 +13,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from services.classifier.spelling.doubles import ENCLOSED, GREEK_CAPITALS, SHAPE_OF, TWINS
+
 Codes: TypeAlias = NDArray[np.uint32]
 
 LIMIT = 0x20000
@@ -77,8 +79,11 @@ _MARKS = {
 }
 
 # Cyrillic letters of other languages that look like (or are typed for) a Russian one and do not decompose.
-_FOREIGN_CYRILLIC = dict(zip("іїєґѕҙөүұқҝғңһҳҷәӏ", "ииегсзоуукктнххчэ1", strict=False))
+_FOREIGN_CYRILLIC = dict(
+    zip("іїєґѕҙөүұқҝғңһҳҷәӏҏҭӈҥӷҕҽӄҟҡҫӡԑѻѣѵԛԝԁ", "ииегсзоууккгнххчэ1ртннггчккксзэоеиqwd", strict=True)
+)
 
+_LATIN_LETTERS = 26
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 
 
@@ -109,7 +114,9 @@ def _kind(char: str) -> Kind:
 
 def _fold(char: str) -> str:
     """`char` in lower case without its accent; й stays й, ё becomes е; whitespace and controls become a space."""
-    lower = char.lower()[0]
+    lower = GREEK_CAPITALS.get(char, char.lower()[0])
+    if lower == "ë":
+        return "е"  # a Latin letter, but on Russian keyboards of some phones and so typed in earnest
     if lower != "й":
         lower = unicodedata.normalize("NFD", lower)[0]
     lower = _FOREIGN_CYRILLIC.get(lower, lower)
@@ -126,7 +133,7 @@ def _tables() -> tuple[NDArray[np.uint8], Codes]:
     kinds = np.full(LIMIT, Kind.OTHER, dtype=np.uint8)
     folds = np.arange(LIMIT, dtype=np.uint32)
     # Every alphabet that has case, digits or accents lives in these ranges once NFKC has been applied.
-    for first, last in ((0x0, 0x3400), (0xA640, 0xA7FF), (0xFE00, 0xFFFF)):
+    for first, last in ((0x0, 0x3400), (0xA4D0, 0xA500), (0xA640, 0xA7FF), (0xAB70, 0xABC0), (0xFE00, 0xFFFF)):
         for code in range(first, last):
             kinds[code] = _kind(chr(code))
             folds[code] = ord(_fold(chr(code)))
@@ -135,6 +142,9 @@ def _tables() -> tuple[NDArray[np.uint8], Codes]:
     for char in (BREAK, *TOKENS):
         kinds[ord(char)] = _kind(char)
     kinds[0x1F000:LIMIT] = Kind.EMOJI
+    for code in ENCLOSED:
+        if (place := (code - ENCLOSED.start) % 32) < _LATIN_LETTERS:
+            folds[code] = ord("a") + place
     kinds[_SKIN_TONES.start : _SKIN_TONES.stop] = Kind.INVISIBLE
     folds[0xD800:0xE000] = 0xFFFD  # a lone surrogate is half of something lost
     kinds[0xFFFD] = Kind.OTHER
@@ -164,8 +174,11 @@ def _pile() -> re.Pattern[str]:
 
 PILE = _pile()
 
-CYRILLIC, LATIN, FIGURE, ALPHABET = 1, 2, 4, 8
-"""What a folded character can be part of a word as; bits, so that a word's characters can be OR-ed together."""
+CYRILLIC, LATIN, FIGURE, ALPHABET, DOUBLE, UNLIKE = 1, 2, 4, 8, 16, 32
+"""What a folded character can be part of a word as; bits, so that a word's characters can be OR-ed together.
+
+DOUBLE is in `doubles.SHAPE_OF`, ALPHABET any other letter; a Latin letter that looks like no Russian one is UNLIKE too.
+"""
 
 
 def _word_parts() -> NDArray[np.uint8]:
@@ -176,8 +189,10 @@ def _word_parts() -> NDArray[np.uint8]:
         (Kind.LETTER, ALPHABET),
     ):  # fmt: skip
         parts[kind == KIND_OF] = part
+    parts[[code for code in np.flatnonzero(parts == LATIN) if chr(code) not in TWINS]] |= UNLIKE
+    parts[[ord(char) for char in SHAPE_OF]] = DOUBLE
     return parts
 
 
 PART_OF = _word_parts()
-"""Indexed by folded code point: CYRILLIC, LATIN, FIGURE, ALPHABET (any other), or 0 for what is in no word."""
+"""Indexed by folded code point: what it is in a word, or 0 for what is in none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from services.classifier.letters import BREAK
+from services.classifier.spelling.letters import BREAK
 
 MENTION = re.compile(rf"\[(?:id|club|public)[^|\]\s{BREAK}]{{0,40}}\|[^\]{BREAK}]{{0,100}}\]")
 """VK's `[id123|Name]`."""
