@@ -45,7 +45,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     corpus_only: Figures
     held_out: Figures
     """Per file that was only measured on."""
-    thresholds: dict[str, float]
+    thresholds: dict[str, Any]
     environment: dict[str, str]
     limits: tuple[str, ...] = LIMITS
 
@@ -94,15 +94,26 @@ def _markdown(card: Card) -> str:
         *_table(
             {
                 "cross-validated": card.cross_validated,
+                "careful reader, cross-validated": card.cross_validated.get("careful", {}),
                 "corpus alone, cross-validated": card.corpus_only.get("cross_validated", {}),
             }
         ),
     ]
     for name, figures in card.held_out.items():
-        measured = {"this model": figures, "corpus alone": card.corpus_only.get("held_out", {}).get(name, {})}
+        alone = card.corpus_only.get("held_out", {}).get(name, {})
+        if "false_spam" in figures:
+            said = f"{figures['false_spam']:.2%}"
+            said += f", by the corpus alone {alone['false_spam']:.2%}" if alone else ""
+            lines += ["", f"Called spam of `{name}` ({figures['rows']} rows, none of them spam): {said}."]
+            continue
+        measured = {"this model": figures, "careful reader": figures.get("careful", {}), "corpus alone": alone}
         lines += ["", f"Held out, `{name}` ({figures['rows']} rows, measured only):", "", *_table(measured)]
     lines += ["", "## Thresholds", ""]
-    lines += [f"- {name}: {value}" for name, value in card.thresholds.items()]
+    lines += [f"- {name}: {value}" for name, value in card.thresholds.items() if name != "spam"]
+    lines += [
+        f"- spam at precision {border['precision']}: from {border['threshold']} on, recall {border['recall']}"
+        for border in card.thresholds.get("spam", ())
+    ]
     lines += ["", "## Limits", "", *(f"- {limit}" for limit in card.limits)]
     lines += ["", "## Made with", "", ", ".join(f"{name} {value}" for name, value in card.environment.items())]
     return "\n".join(lines) + "\n"
@@ -117,6 +128,7 @@ _COLUMNS = (
     ("toxic F1", "toxic", "f1"),
     ("urgent F1", "urgent", "f1"),
     ("topic accuracy", "topic", "accuracy"),
+    ("topic top-3", "topic", "top3"),
 )
 
 

@@ -1,68 +1,183 @@
-"""`python -m services.classifier train`."""
+"""`python -m services.classifier train`: from files to a written model with its card."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 import msgspec
 
+from services.classifier.life.reference import make_reference, write_reference
 from services.classifier.manifest import ModelError
+from services.classifier.model import Model
 from services.classifier.training.card import Card, DataFile, environment, labels_of, write_card
-from services.classifier.training.figures import Figures, held_out
-from services.classifier.training.rows import Row, Source, TrainingError, read_corpus, read_source
+from services.classifier.training.corrections import overruled
+from services.classifier.training.embedded import Embedded
+from services.classifier.training.evaluation.plots import draw_set, has_matplotlib
+from services.classifier.training.evaluation.reading import judged
+from services.classifier.training.figures import Figures, called_spam, held_out
+from services.classifier.training.frozen import CORPUS_SET, is_held_out, learnable
+from services.classifier.training.rows import (
+    CORPUS,
+    Row,
+    Source,
+    TrainingError,
+    read_corpus,
+    read_source,
+    read_untagged,
+)
 from services.classifier.training.run import Training, train
 
 CORPUS_LICENCE = "Apache-2.0, as this project"
+LABELS_LICENCE = "corrections by moderators of this installation; not to be passed on"
+
+
+class Untagged(msgspec.Struct, frozen=True, kw_only=True):
+    """A file with comments of which none is spam; `taxonomy` says in whose words its topics are, if it has any."""
+
+    path: Path
+    licence: str
+    taxonomy: str | None = None
+
+
+class Material(msgspec.Struct, frozen=True, kw_only=True):
+    """The files that a model is made from and measured on; `licences` are those of `data`."""
+
+    corpus: Path = CORPUS
+    data: tuple[Path, ...] = ()
+    licences: tuple[str, ...] = ()
+    untagged: tuple[Untagged, ...] = ()
+    evaluate: tuple[Path, ...] = ()
+
+
+class _Sets(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read. `measured` and `plain` (of which none is spam) have names as the card has them."""
+
+    learned: tuple[tuple[str, str, Source], ...]
+    """Name, licence, rows; the corpus first."""
+    own: int
+    """How many of them are the corpus."""
+    measured: dict[str, Sequence[Row]]
+    plain: dict[str, Sequence[Row]]
 
 
 def train_model(
-    *, data: Sequence[Path], licences: Sequence[str], evaluate: Sequence[Path], corpus: Path, out: Path
+    material: Material, *, out: Path, embedded: Embedded | None = None, corrections: Source | None = None
 ) -> str:
-    """Trains on the corpus and `data`, measures on `evaluate`, writes model and card to `out`; returns the version.
+    """Trains on `material`, writes model and card to `out`, and returns the version; with `embedded` the model has a
+    careful reader.
+
+    What is measured on is never learned: the held-out part of the corpus, and whatever has the same words as a row of
+    `evaluate`. `corrections` overrule what else is said of the same words.
 
     Raises TrainingError, before anything is written, for files that cannot be used or make no whole model.
     """
-    own = read_corpus(corpus)
-    more = [read_source(path, streamlike=True) for path in data]
-    measured = [read_source(path, streamlike=True) for path in evaluate]
-    full = _train([*own, *more])
-    plain = _train(own) if more else full
+    sets = _read(material, corrections)
+    full = _train([source for _, _, source in sets.learned], embedded)
+    alone = len(sets.learned) == sets.own
+    plain = full if alone else _train([source for _, _, source in sets.learned[: sets.own]], None)
     try:
         full.model()
     except ModelError as error:
         raise TrainingError(f"the labels do not suffice for a model: {error}") from error
     manifest = full.write(out)
-    names = {path: f"{path.resolve().parent.name}/{path.name}" for path in [*data, *evaluate]}
-    held: dict[str, Figures] = {}
-    held_plain: dict[str, Figures] = {}
-    for path, source in zip(evaluate, measured, strict=True):
-        held[names[path]] = held_out(full.model(), source.rows)
-        held_plain[names[path]] = held_out(plain.model(), source.rows)
-    files = [_described(f"corpus/{source.name}", source, CORPUS_LICENCE) for source in own]
-    for path, source, licence in zip(data, more, licences, strict=True):
-        files.append(_described(names[path], source, licence))
     card = Card(
         version=manifest.version,
-        data=tuple(files),
+        data=tuple(
+            DataFile(name=name, rows=len(source.rows), sha256=source.sha256, licence=licence)
+            for name, licence, source in sets.learned
+        ),
         distinct_rows=full.rows,
-        labels=labels_of([*own, *more]),
+        labels=labels_of([source for _, _, source in sets.learned]),
         cross_validated=full.figures,
-        corpus_only={"cross_validated": plain.figures, "held_out": held_plain} if more else {},
-        held_out=held,
+        corpus_only={} if alone else {"cross_validated": plain.figures, "held_out": _measure(plain, sets, None)},
+        held_out=_measure(full, sets, embedded),
         thresholds=msgspec.to_builtins(manifest.thresholds),
         environment=environment(),
     )
     write_card(out, card)
+    _write_reference(out, full, sets)
+    draw_plots(full.model(), sets.measured, embedded, out)
     return manifest.version
 
 
-def _train(sources: Sequence[Source]) -> Training:
+def draw_plots(model: Model, measured: Mapping[str, Sequence[Row]], embedded: Embedded | None, out: Path) -> None:
+    """Confusion, reliability and precision-recall of each set, as PNG files; nothing without matplotlib."""
+    if not has_matplotlib():
+        click.echo("no plots: the extra `training` is not installed", err=True)
+        return
+    for name, rows in measured.items():
+        tagged = [row for row in rows if row.tag is not None]
+        texts = [row.text for row in tagged]
+        readings = {"fast": judged(model.judge(texts))}
+        if embedded is not None and model.careful_name == embedded.name:
+            readings["careful"] = judged(model.judge_carefully(texts, embedded.embed(texts)))
+        draw_set(name, [str(row.tag) for row in tagged], readings, out)
+
+
+def _read(material: Material, corrections: Source | None) -> _Sets:
+    own = read_corpus(material.corpus)
+    more = [read_source(path, streamlike=True) for path in material.data]
+    untagged = [read_untagged(one.path, one.taxonomy) for one in material.untagged]
+    aside = [row for source in own for row in source.rows if is_held_out(row)]
+    measured: dict[str, Sequence[Row]] = {CORPUS_SET: aside} if aside else {}
+    measured |= {_name(path): read_source(path, streamlike=True).rows for path in material.evaluate}
+    learned = [(f"corpus/{source.name}", CORPUS_LICENCE, source) for source in own]
+    beside = [
+        (_name(path), licence, source)
+        for path, licence, source in zip(material.data, material.licences, more, strict=True)
+    ]
+    beside += [
+        (_name(one.path), one.licence, source) for one, (source, _) in zip(material.untagged, untagged, strict=True)
+    ]
+    if corrections is not None:
+        learned, beside = (
+            [(name, licence, overruled(source, corrections.rows)) for name, licence, source in part]
+            for part in (learned, beside)
+        )
+        beside.insert(0, (corrections.name, LABELS_LICENCE, corrections))
+    frozen = list(measured.values())
+    return _Sets(
+        learned=tuple(
+            (name, licence, msgspec.structs.replace(source, rows=tuple(learnable(source.rows, frozen))))
+            for name, licence, source in (*learned, *beside)
+        ),
+        own=len(own),
+        measured=measured,
+        plain={
+            f"{_name(one.path)}, not learned from": rest
+            for one, (_, rest) in zip(material.untagged, untagged, strict=True)
+            if rest
+        },
+    )
+
+
+def _measure(training: Training, sets: _Sets, embedded: Embedded | None) -> dict[str, Figures]:
+    model = training.model()
+    figures = {name: held_out(model, rows, embedded) for name, rows in sets.measured.items()}
+    return figures | {name: called_spam(model, rows) for name, rows in sets.plain.items()}
+
+
+def _write_reference(out: Path, training: Training, sets: _Sets) -> None:
+    """What drift is held against: how the model judges comments that it has not seen."""
+    model = training.model()
+    texts = [row.text for rows in sets.measured.values() for row in rows]
+    reference = make_reference(
+        model.version,
+        trained_on=[row.text for _, _, source in sets.learned for row in source.rows],
+        texts=texts,
+        judgements=model.judge(texts),
+        of=[*sets.measured],
+    )
+    write_reference(out, reference)
+
+
+def _train(sources: Sequence[Source], embedded: Embedded | None) -> Training:
     rows: list[Row] = [row for source in sources for row in source.rows]
     click.echo(f"{len(rows)} rows from {len(sources)} files", err=True)
-    return train(rows, report=lambda step: click.echo(f"  {step}", err=True))
+    return train(rows, embedded=embedded, report=lambda step: click.echo(f"  {step}", err=True))
 
 
-def _described(name: str, source: Source, licence: str) -> DataFile:
-    return DataFile(name=name, rows=len(source.rows), sha256=source.sha256, licence=licence)
+def _name(path: Path) -> str:
+    return f"{path.resolve().parent.name}/{path.name}"

@@ -13,6 +13,7 @@ from typing import Any, cast, get_args
 import msgspec
 
 from services.classifier.text import clean
+from services.classifier.training.taxonomy import our_topic
 from shared.events import Tag
 from shared.topics import TOPIC_IDS
 
@@ -21,6 +22,9 @@ TAGS: tuple[Tag, ...] = get_args(Tag)
 _YES, _NO = frozenset({"1", "true", "True"}), frozenset({"0", "false", "False"})
 MAX_FIELD = 1024 * 1024
 """Characters of one field of a CSV file."""
+
+UNTAGGED_ROWS = 5_000
+"""Of one file without tags: enough to learn what is no spam, and the rest can measure it."""
 
 # Published collections mask what the service sees unmasked; an invented value in its place is read like a real one.
 _MASKS = {
@@ -50,6 +54,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Never learned; it measures the patterns."""
     streamlike: bool = False
     """Read from a file that says the tag of real comments: what thresholds are set on."""
+    no_spam: bool = False
+    """Known to be no spam; the tag is not known."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +71,42 @@ def read_source(path: Path, *, streamlike: bool) -> Source:
 
     Raises TrainingError for a missing file, a file without `text` or any label, and for an unknown label.
     """
+    digest, records = read_records(path)
+    rows = tuple(_row(f"{path}, line {line}", record, streamlike) for line, record in records)
+    return Source(name=path.name, sha256=digest, rows=rows)
+
+
+def read_untagged(path: Path, taxonomy: str | None = None) -> tuple[Source, list[Row]]:
+    """The texts of a file with comments of which none is spam: at most UNTAGGED_ROWS to learn from, and all others.
+
+    `toxic` and `urgent` are read where they stand, and `topic` (with `category`) in the words of `taxonomy`. Which rows
+    are learned from is decided by their texts alone. Raises TrainingError.
+    """
+    digest, records = read_records(path)
+    rows: dict[str, Row] = {}
+    for line, record in records:
+        where = f"{path}, line {line}"
+        text = record.get("text")
+        if not isinstance(text, str):
+            raise TrainingError(f"{where}: no text")
+        topic = None
+        if taxonomy is not None and isinstance(record.get("topic"), str):
+            topic = our_topic(taxonomy, record["topic"], record.get("category"))
+        row = Row(
+            text=unmasked(text),
+            topic=topic,
+            toxic=_flag(where, "toxic", record),
+            urgent=_flag(where, "urgent", record),
+            no_spam=True,
+        )
+        rows.setdefault(hashlib.sha256(row.text.encode("utf-8", "surrogatepass")).hexdigest(), row)
+    ordered = [rows[key] for key in sorted(rows)]
+    source = Source(name=path.name, sha256=digest, rows=tuple(ordered[:UNTAGGED_ROWS]))
+    return source, ordered[UNTAGGED_ROWS:]
+
+
+def read_records(path: Path) -> tuple[str, list[tuple[int, dict[str, Any]]]]:
+    """The sha256 of a CSV or JSONL file, and its records, each with the line where it begins; raises TrainingError."""
     try:
         content = path.read_bytes()
         records = list(_csv(path) if path.suffix.lower() == ".csv" else _jsonl(path, content))
@@ -72,8 +114,12 @@ def read_source(path: Path, *, streamlike: bool) -> Source:
         raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise TrainingError(f"{path}: {error}") from error
-    rows = tuple(_row(f"{path}, line {line}", record, streamlike) for line, record in records)
-    return Source(name=path.name, sha256=hashlib.sha256(content).hexdigest(), rows=rows)
+    return hashlib.sha256(content).hexdigest(), records
+
+
+def unmasked(text: str) -> str:
+    """With an invented value for each mask: it is read like a real one."""
+    return _MASK.sub(lambda mask: _MASKS[mask[1].lower()], text)
 
 
 def read_corpus(folder: Path = CORPUS) -> list[Source]:
@@ -133,7 +179,7 @@ def _row(where: str, record: Mapping[str, Any], streamlike: bool) -> Row:
     if tag is None and topic is None and toxic is None and urgent is None:
         raise TrainingError(f"{where}: none of the labels tag, topic, toxic, urgent")
     return Row(
-        text=_MASK.sub(lambda mask: _MASKS[mask[1].lower()], text),
+        text=unmasked(text),
         tag=cast("Tag | None", tag),
         topic=topic,
         toxic=toxic,

@@ -1,4 +1,4 @@
-"""Training from files to a written model and its card."""
+"""Training from rows to a model in memory."""
 
 from __future__ import annotations
 
@@ -12,14 +12,23 @@ from numpy.typing import NDArray
 
 from services.classifier.features import CommentFeatures, fingerprint, width
 from services.classifier.manifest import Head, Manifest, write_model
-from services.classifier.model import Model
-from services.classifier.training.borders import choose_thresholds
+from services.classifier.model import CAREFUL, Model
+from services.classifier.training.borders import TagsUnseen, choose_thresholds, choose_unsure
+from services.classifier.training.copies import with_copies
+from services.classifier.training.embedded import Embedded
 from services.classifier.training.figures import Figures, cross_validated
-from services.classifier.training.heads import SPECS, Fitted, examples_for, fit_head
+from services.classifier.training.heads import SPECS, Examples, Fitted, HeadSpec, examples_for, fit_head
 from services.classifier.training.rows import Row, distinct
 
 BITS = 16
 """Of a model in production; tests take fewer."""
+MIN_TEXTS = 2
+"""Learned texts that a column must occur in to be stored: what occurs once teaches nothing about other texts."""
+CAREFUL_UNTAGGED = 1_000
+"""Texts without a tag that the careful heads learn from: an embedding takes a thousand times as long as the rest."""
+
+EMBEDDING_WEIGHT = 1.4
+"""Mean length of a centred embedding, beside 1.5 of a comment's character n-grams and 1.5 of its words."""
 
 Report = Callable[[str], None]
 
@@ -41,53 +50,114 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
         return write_model(folder, self.manifest, self.arrays)
 
 
-def train(rows: Sequence[Row], *, bits: int = BITS, report: Report = lambda _: None) -> Training:
-    """Fits every head on `rows`; the same rows in the same order give the same model.
+def train(
+    rows: Sequence[Row], *, bits: int = BITS, embedded: Embedded | None = None, report: Report = lambda _: None
+) -> Training:
+    """Fits every head on `rows`, and those of the careful reader where there is `embedded`; the same rows in the same
+    order give the same model.
 
-    Raises TrainingError when the rows do not show enough of something.
+    Raises TrainingError when the rows do not show enough of something, EmbeddingFailed.
     """
-    rows = distinct(rows)
+    known = distinct(rows)
+    rows, origins = with_copies(known)
     # How rare an n-gram is, is learned from comments under pages alone: those whose tag is known.
-    features = CommentFeatures(bits).fit([row.text for row in rows if row.tag is not None])
-    fitted = []
-    for spec in SPECS:
-        report(f"{spec.name}: fitting")
-        fitted.append(fit_head(spec, examples_for(spec, rows, features)))
-    thresholds = choose_thresholds(*(head for head in fitted if head.spec.name != "topic"))
+    features = CommentFeatures(bits).fit([row.text for row in known if row.tag is not None])
+    fast = {
+        spec.name: _fit(spec, examples_for(spec, rows, features, origins=origins), spec.strengths, report)
+        for spec in SPECS
+    }
+    tags = TagsUnseen(fast["spam"], fast["tag"], rows)
+    thresholds = choose_thresholds(tags, fast["spam"], fast["toxic"], fast["urgent"])
+    figures = cross_validated(fast, tags, thresholds)
     arrays: dict[str, NDArray[Any]] = {"char_weights": features.char_weights_, "word_weights": features.word_weights_}
-    heads = _pack([head for head in fitted if not head.spec.chars_only], "judgement_columns", arrays, bits)
-    heads |= _pack([head for head in fitted if head.spec.chars_only], "topic_columns", arrays, bits)
+    heads = _packed(fast, arrays, bits, "")
     manifest = Manifest(
-        version="",
-        bits=bits,
-        fingerprint=fingerprint(bits),
-        heads=heads,
-        thresholds=thresholds,
-        arrays={},
+        version="", bits=bits, fingerprint=fingerprint(bits), heads=heads, thresholds=thresholds, arrays={}
     )
-    return Training(manifest=manifest, arrays=arrays, figures=cross_validated(fitted, thresholds), rows=len(rows))
+    if embedded is not None:
+        careful, read = _careful(rows, origins, features, embedded, report)
+        careful_tags = TagsUnseen(careful["spam"], careful["tag"], read).mean_with(tags)
+        unsure = choose_unsure(*careful_tags.judged())
+        figures["careful"] = cross_validated(careful, careful_tags, msgspec.structs.replace(thresholds, unsure=unsure))
+        manifest = msgspec.structs.replace(
+            manifest,
+            heads=heads | _packed(careful, arrays, bits, CAREFUL),
+            embedder=embedded.name,
+            embedding_size=embedded.size,
+            careful_unsure=unsure,
+        )
+    return Training(manifest=manifest, arrays=arrays, figures=figures, rows=len(known))
 
 
-def _pack(heads: Iterable[Fitted], columns_name: str, arrays: dict[str, NDArray[Any]], bits: int) -> dict[str, Head]:
+def _fit(spec: HeadSpec, examples: Examples, strengths: Sequence[float], report: Report) -> Fitted:
+    tried = ", ".join(f"{one:g}" for one in strengths)
+    report(f"{spec.name}: fitting on {len(examples.labels)} texts, strengths {tried}")
+    return fit_head(spec, examples, strengths)
+
+
+def _careful(
+    rows: Sequence[Row], origins: Sequence[int], features: CommentFeatures, embedded: Embedded, report: Report
+) -> tuple[dict[str, Fitted], list[Row]]:
+    """The careful heads, and the rows they learned from."""
+    places = [place for place, row in enumerate(rows) if row.tag is not None]
+    places += [place for place, row in enumerate(rows) if row.tag is None][:CAREFUL_UNTAGGED]
+    read, groups = [rows[place] for place in places], [origins[place] for place in places]
+    report(f"careful reader: embedding {len(read)} texts")
+    directions = embedded.embed(
+        [row.text for row in read], lambda done, of: report(f"careful reader: {done} of {of} embedded")
+    )
+    # All directions of a language model lie close together; centred and stretched they count beside n-grams.
+    centre = directions.mean(axis=0)
+    stretch = np.float32(EMBEDDING_WEIGHT / np.linalg.norm(directions - centre, axis=1).mean())
+    spread = (directions - centre) * stretch
+    fitted = {}
+    for spec in SPECS:
+        head = _fit(spec, examples_for(spec, read, features, spread, origins=groups), spec.careful, report)
+        coefficients = head.coefficients.copy()
+        behind = coefficients[:, -embedded.size :]
+        behind *= stretch
+        # An example's direction is not centred when it is judged: the intercept makes up for it.
+        fitted[spec.name] = msgspec.structs.replace(
+            head, coefficients=coefficients, intercepts=head.intercepts - behind @ centre
+        )
+    return fitted, read
+
+
+def _packed(heads: dict[str, Fitted], arrays: dict[str, NDArray[Any]], bits: int, prefix: str) -> dict[str, Head]:
+    packed = _pack([head for head in heads.values() if not head.spec.chars_only], prefix + "judgement", arrays, bits)
+    return packed | _pack([head for head in heads.values() if head.spec.chars_only], prefix + "topic", arrays, bits)
+
+
+def _pack(heads: Iterable[Fitted], group: str, arrays: dict[str, NDArray[Any]], bits: int) -> dict[str, Head]:
     """Adds the heads' arrays: their columns in common, without those that weigh nothing, as half-precision numbers."""
-    heads = list(heads)
-    halves = {head.spec.name: _full(head, bits).astype(np.float16) for head in heads}
+    prefix = CAREFUL if group.startswith(CAREFUL) else ""
+    halves = {head.spec.name: _full(head, bits, careful=bool(prefix)).astype(np.float16) for head in heads}
     columns = np.flatnonzero(np.any([half.any(axis=1) for half in halves.values()], axis=0)).astype(np.int32)
-    arrays[columns_name] = columns
+    arrays[f"{group}_columns"] = columns
     packed = {}
     for head in heads:
-        name = head.spec.name
-        arrays[f"{name}_weights"] = halves[name][columns]
+        name = prefix + head.spec.name
+        arrays[f"{name}_weights"] = halves[head.spec.name][columns]
         packed[name] = Head(
             classes=head.classes,
             intercepts=tuple(round(float(value), 5) for value in head.intercepts),
-            columns=columns_name,
+            columns=f"{group}_columns",
             weights=f"{name}_weights",
         )
     return packed
 
 
-def _full(head: Fitted, bits: int) -> NDArray[np.float64]:
-    full = np.zeros((width(bits), len(head.intercepts)))
-    full[: head.coefficients.shape[1]] = head.coefficients.T
+def _full(head: Fitted, bits: int, *, careful: bool) -> NDArray[np.float64]:
+    """Weights for all columns; those of columns that were hardly seen are nought."""
+    coefficients = head.coefficients.copy()
+    matrix = head.examples.matrix
+    seen = np.asarray((matrix != 0).sum(axis=0)).ravel()
+    if head.examples.hints is not None:
+        seen = seen + MIN_TEXTS * np.asarray((head.examples.hints != 0).sum(axis=0)).ravel()
+    coefficients[:, seen < MIN_TEXTS] = 0
+    size = coefficients.shape[1]
+    if careful and head.spec.chars_only:  # the embedding alone
+        return np.concatenate([np.zeros((width(bits), len(coefficients))), coefficients.T])
+    full = np.zeros((max(width(bits), size), len(coefficients)))
+    full[:size] = coefficients.T
     return full

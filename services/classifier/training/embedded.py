@@ -1,0 +1,72 @@
+"""Embeddings of what is learned from, kept in a file between trainings: they take longer than everything else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.classifier.careful.embedding import Embedder
+
+_AT_ONCE = 64
+
+
+class Embedded:
+    """An embedder that remembers. `file` may be absent; one of another embedder, or damaged, is made anew."""
+
+    def __init__(self, embedder: Embedder, file: Path | None = None) -> None:
+        self._embedder = embedder
+        self._file = file
+        self._known: dict[str, NDArray[np.float32]] = _read(file, embedder.name) if file is not None else {}
+
+    @property
+    def name(self) -> str:
+        """Of the embedder."""
+        return self._embedder.name
+
+    @property
+    def size(self) -> int:
+        """Dimensions."""
+        return self._embedder.size
+
+    def embed(
+        self, texts: Sequence[str], report: Callable[[int, int], None] = lambda done, of: None
+    ) -> NDArray[np.float32]:
+        """As `Embedder.embed`; `report` hears how many of how many new texts are done."""
+        keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
+        waiting = list(missing)
+        for start in range(0, len(waiting), _AT_ONCE):
+            part = waiting[start : start + _AT_ONCE]
+            rows = self._embedder.embed([missing[key] for key in part])
+            self._known |= dict(zip(part, rows, strict=True))
+            report(min(start + _AT_ONCE, len(waiting)), len(waiting))
+        if missing and self._file is not None:
+            self._write(self._file)
+        if not keys:
+            return np.empty((0, self.size), dtype=np.float32)
+        return np.stack([self._known[key] for key in keys])
+
+    def close(self) -> None:
+        """Closes the embedder."""
+        self._embedder.close()
+
+    def _write(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        keys = sorted(self._known)
+        rows = np.stack([self._known[key] for key in keys])
+        with file.open("wb") as out:
+            np.savez(out, name=np.array(self.name), keys=np.array(keys), rows=rows)
+
+
+def _read(file: Path, name: str) -> dict[str, NDArray[np.float32]]:
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            if str(stored["name"]) != name:
+                return {}
+            return dict(zip(stored["keys"].tolist(), stored["rows"].astype(np.float32), strict=True))
+    except (OSError, ValueError, KeyError):
+        return {}

@@ -1,0 +1,1 @@
+"""How good a reader is: sets of labelled comments, figures with their uncertainty, baselines, tables and plots."""
