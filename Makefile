@@ -60,7 +60,8 @@ bench: setup ## Measure rates and latencies on this machine (minutes; needs it t
 lock: setup ## Write requirements.lock and deploy/locks/*.txt anew from pyproject.toml
 	$(LOCK) --all-extras --output-file requirements.lock $(UPGRADE) pyproject.toml
 	@for service in $(SERVICES); do \
-		$(LOCK) --extra $$service --constraint requirements.lock --output-file deploy/locks/$$service.txt pyproject.toml || exit 1; \
+		extras="--extra $$service"; [ $$service != classifier ] || extras="$$extras --extra careful"; \
+		$(LOCK) $$extras --constraint requirements.lock --output-file deploy/locks/$$service.txt pyproject.toml || exit 1; \
 	done
 
 .PHONY: up

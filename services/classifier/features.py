@@ -1,13 +1,9 @@
-"""Comments as numbers: hashed character and word n-grams, and a few measures of how a comment is written.
-
-A whole batch is hashed with NumPy over one array of code points; there is no loop over n-grams. Hashes are unsigned
-32-bit arithmetic that wraps around, so a text has the same columns on every machine.
-"""
+"""Comments as numbers: weighted n-grams, and a few measures of how a comment is written."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,21 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
-from services.classifier import letters
-from services.classifier.letters import Kind
+from services.classifier.ngrams import CHAR_ORDERS, Columns, char_columns, char_grid, packed, word_columns, word_grid
+from services.classifier.spelling import letters
+from services.classifier.spelling.letters import Kind
 from services.classifier.text import Cleaned, clean_batch
 
-_SPACE = np.uint32(32)
-_EDGE = np.uint32(ord(letters.BREAK))
-_MULTIPLIER = np.uint32(0x01000193)
-_MIX = np.uint32(0x9E3779B1)
-_WORD_LENGTH = 64
-"""Characters of a word from here on share one multiplier: longer words are noise, and may collide."""
+_MENTION = np.uint32(ord(letters.MENTION))
 
 SIGNALS = (
     "characters", "words", "capitals", "latin", "figures", "questions", "exclamations", "commas", "stops", "lines",
-    "smiles", "sad", "emoji", "links", "emails", "phones", "mentions", "money", "invisible", "disguised",
+    "smiles", "sad", "emoji", "links", "emails", "phones", "mentions", "money", "invisible", "disguised", "joined",
+    "reply",
 )  # fmt: skip
 """The dense measures, in the order of their columns."""
 
@@ -47,40 +41,92 @@ class FeatureBatch(msgspec.Struct, frozen=True, kw_only=True):
     counts: NDArray[np.int32]
 
 
-class CommentFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn carries no types
+class Grams(msgspec.Struct, frozen=True, kw_only=True):
+    """The n-grams of one text: `values[i]` in `columns[i]` for what stands at `codes[starts[i]:stops[i]]`."""
+
+    columns: NDArray[np.int32]
+    values: NDArray[np.float32]
+    starts: NDArray[np.int64]
+    stops: NDArray[np.int64]
+
+
+# scikit-learn carries no types. Its `set_output` is declined: a data frame cannot hold a sparse matrix.
+class CommentFeatures(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg,misc]
     """Texts to a CSR matrix of `width(bits)` columns: characters, then words, then SIGNALS.
 
     Character n-grams of `CHAR_ORDERS` stay within words, whose ends count as a space. Word n-grams are single words and
     pairs, where the beginning and the end of a comment count as words. Rare n-grams weigh more (inverse document
-    frequency, learned by `fit`); the characters of a row have length 1, its words length WORD_WEIGHT.
+    frequency, learned by `fit`); the characters of a row have length CHAR_WEIGHT, its words length WORD_WEIGHT.
+
+    A transformer as scikit-learn has them, of texts (docs/adr/estimator-checks.md).
     """
 
     def __init__(self, bits: int = 16) -> None:
         self.bits = bits
 
-    def fit(self, texts: Sequence[str], y: object = None) -> CommentFeatures:
-        """Learns how rare each column is; deterministic."""
+    def fit(self, texts: Iterable[str], y: object = None) -> CommentFeatures:
+        """Learns how rare each column is; deterministic. Raises ValueError for a single text and for what is none."""
+        texts = _texts(texts)
         cleaned = clean_batch(texts)
-        self.char_weights_ = _rarity(_char_columns(cleaned, self.bits), self.bits, len(texts))
-        self.word_weights_ = _rarity(_word_columns(cleaned, self.bits), self.bits, len(texts))
+        self.char_weights_ = _rarity(char_columns(cleaned, self.bits), self.bits, len(texts))
+        self.word_weights_ = _rarity(word_columns(cleaned, self.bits), self.bits, len(texts))
         return self
 
-    def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        """One row for each text, n-grams that occur twice already added up."""
-        batch = self.batch(texts)
+    def transform(self, texts: Iterable[str]) -> sparse.csr_matrix:
+        """One row for each text, n-grams that occur twice already added up; raises ValueError as `fit` does."""
+        batch = self.batch(_texts(texts))
         matrix = sparse.hstack([batch.chars, batch.words, sparse.csr_matrix(batch.signals)], format="csr")
         matrix.sum_duplicates()
         return matrix
 
-    def batch(self, texts: Sequence[str]) -> FeatureBatch:
-        """The same numbers as `transform`, faster: in blocks, with repeated columns left as they are."""
+    def batch(self, texts: Sequence[str], replies: Sequence[bool] | None = None) -> FeatureBatch:
+        """The same numbers as `transform`, faster: in blocks, with repeated columns left as they are.
+
+        `replies` says which texts are known to answer another comment; those that begin with a mention do in any case.
+        Raises NotFittedError before `fit`.
+        """
+        check_is_fitted(self)
         cleaned = clean_batch(texts)
         return FeatureBatch(
-            chars=_weighted(_char_columns(cleaned, self.bits), self.char_weights_, length=1.0),
-            words=_weighted(_word_columns(cleaned, self.bits), self.word_weights_, length=WORD_WEIGHT),
-            signals=_signals(cleaned),
+            chars=_weighted(char_columns(cleaned, self.bits), self.char_weights_, length=CHAR_WEIGHT),
+            words=_weighted(word_columns(cleaned, self.bits), self.word_weights_, length=WORD_WEIGHT),
+            signals=_signals(cleaned, replies),
             counts=cleaned.counts,
         )
+
+    def grams(self, cleaned: Cleaned) -> tuple[Grams, Grams]:
+        """Those of characters and of words that `batch` makes of the one text of `cleaned`, with their places.
+
+        Places may reach over the BREAK at either end of the text.
+        """
+        columns, valid = char_grid(cleaned, self.bits)
+        values = _weighted(packed(columns, valid, cleaned.edges), self.char_weights_, length=CHAR_WEIGHT).data
+        places, orders = np.nonzero(valid[: cleaned.edges[-1]])
+        stops = np.minimum(places + np.array(CHAR_ORDERS)[orders], len(cleaned.codes))
+        chars = Grams(columns=columns[places, orders].view(np.int32), values=values, starts=places, stops=stops)
+        columns, valid, edges, tokens = word_grid(cleaned, self.bits)
+        values = _weighted(packed(columns, valid, edges), self.word_weights_, length=WORD_WEIGHT).data
+        places, orders = np.nonzero(valid[: edges[-1]])
+        # Line i is about token i + 1, and in its second place about token i before that.
+        words = Grams(
+            columns=columns[places, orders].view(np.int32),
+            values=values,
+            starts=tokens[places + 1 - orders, 0],
+            stops=tokens[places + 1, 1],
+        )
+        return chars, words
+
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
+        """Of every column; those of n-grams are numbered, as many n-grams share one."""
+        kinds = (f"{kind}{number}" for kind in ("chars", "words") for number in range(2**self.bits))
+        return np.array([*kinds, *SIGNALS], dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []  # whatever comes in, float32 comes out
+        return tags
 
 
 def width(bits: int) -> int:
@@ -92,84 +138,32 @@ def fingerprint(bits: int) -> str:
     """Of this code: changes when the same text would get other columns, and then no older model fits."""
     cleaned = clean_batch([_PROBE])
     digest = hashlib.sha256()
-    for columns, starts in (_char_columns(cleaned, bits), _word_columns(cleaned, bits)):
+    for columns, starts in (char_columns(cleaned, bits), word_columns(cleaned, bits)):
         digest.update(columns.astype("<i4").tobytes() + starts.astype("<i4").tobytes())
     digest.update(cleaned.counts.astype("<i4").tobytes() + ",".join(SIGNALS).encode())
+    digest.update(repr((CHAR_WEIGHT, WORD_WEIGHT, SIGNAL_WEIGHT)).encode())
     return digest.hexdigest()[:16]
 
 
 _PROBE = (
-    "Кoгдa пoчинят ФОНАРЬ у дома 12?! Тееемно, ёлки… 😡 тел. 8 (000) 000-00-00, [id1|Имя], www.example.ru, 5 000 руб."
+    "Кoгдa пoчинят ФОНАРЬ у дома 12?! Тееемно, ёлки… 😡 тел. 8 (000) 000-00-00, [id1|Имя], www.example.ru, 5 000 руб. "
+    "З.А.Р.А.Б.О.Т.О.К р а б о т а σпыт ᴩᴀбᴏᴛᴀ 3apa6oток"
 )
 
-CHAR_ORDERS = (3, 4, 5)
+CHAR_WEIGHT = 1.5
 WORD_WEIGHT = 1.5
-
-Columns = tuple[NDArray[np.int32], NDArray[np.int32]]
-"""CSR without values: the column of each n-gram, row after row, and where each row begins (n + 1 places)."""
-
-
-def _char_columns(cleaned: Cleaned, bits: int) -> Columns:
-    longest = CHAR_ORDERS[-1]
-    codes = np.where(cleaned.codes == _EDGE, _SPACE, cleaned.codes)
-    size = len(codes)
-    codes = np.concatenate([codes, np.full(longest, _SPACE)])
-    space = codes == _SPACE
-    columns = np.empty((size, len(CHAR_ORDERS)), dtype=np.uint32)
-    valid = np.empty((size, len(CHAR_ORDERS)), dtype=bool)
-    rolling = codes * _MULTIPLIER
-    crossed = np.zeros(len(codes), dtype=bool)
-    for order in range(2, longest + 1):
-        # rolling[i] hashes codes[i : i + order]; crossed[i] tells whether a space stands strictly inside.
-        rolling = (rolling[:-1] + codes[order - 1 :]) * _MULTIPLIER
-        crossed = crossed[:-1] | space[order - 2 : -1] if order > 2 else crossed[:-1]
-        if order in CHAR_ORDERS:
-            place = CHAR_ORDERS.index(order)
-            columns[:, place] = _bucket(rolling[:size], order, bits)
-            np.logical_not(crossed[:size], out=valid[:, place])
-    # An n-gram belongs to the row of its second character: the first may be the edge before it.
-    return _packed(columns, valid, cleaned.edges)
+SIGNAL_WEIGHT = 0.5
+"""How much the three kinds of features count; chosen in cross-validation over comments of real pages."""
 
 
-def _word_columns(cleaned: Cleaned, bits: int) -> Columns:
-    codes = cleaned.codes
-    role = _ROLE_OF[codes]
-    inside = role == _IN_WORD
-    begins = role == _ALONE
-    begins[1:] |= inside[1:] & ~inside[:-1]  # place 0 is an edge
-    kept = np.flatnonzero(role)
-    starts = np.flatnonzero(begins[kept])
-    lengths = np.diff(np.append(starts, len(kept)))
-    offsets = np.arange(len(kept)) - np.repeat(starts, lengths)
-    letters_ = codes[kept] * _MIX
-    letters_ ^= letters_ >> np.uint32(15)
-    words = np.add.reduceat(letters_ * _POWERS[np.minimum(offsets, _WORD_LENGTH - 1)], starts, dtype=np.uint32)
-    first = codes[kept[starts]]
-    edges = np.flatnonzero(first == _EDGE)
-    columns = np.empty((len(words) - 1, 2), dtype=np.uint32)
-    columns[:, 0] = _bucket(words[1:], 1, bits)
-    columns[:, 1] = _bucket(words[:-1] * _MULTIPLIER + words[1:], 2, bits)
-    valid = np.ones(columns.shape, dtype=bool)
-    valid[:, 0] = first[1:] != _EDGE
-    return _packed(columns, valid, edges)
-
-
-def _packed(columns: NDArray[np.uint32], valid: NDArray[np.bool_], edges: NDArray[np.int64]) -> Columns:
-    """Row r owns the lines of `columns` from edges[r] up to edges[r + 1]; invalid ones are left out."""
-    before = np.zeros(len(columns) + 1, dtype=np.int32)
-    # Column by column: NumPy is slow at reducing many short rows.
-    np.cumsum(sum(valid[:, place].view(np.uint8) for place in range(valid.shape[1])), out=before[1:])
-    stop = edges[-1]
-    return columns[:stop][valid[:stop]].view(np.int32), before[edges]
-
-
-def _bucket(hashes: NDArray[np.uint32], salt: int, bits: int) -> NDArray[np.uint32]:
-    """The column of each hash: its upper bits after a multiplicative mix."""
-    mixed = hashes + np.uint32(salt * 0x85EBCA6B & 0xFFFFFFFF)
-    mixed ^= mixed >> np.uint32(16)
-    mixed *= _MIX
-    mixed >>= np.uint32(32 - bits)
-    return mixed
+def _texts(given: Iterable[str]) -> list[str]:
+    if isinstance(given, str):
+        raise ValueError("a sequence of texts is expected, not a single text")
+    texts = list(given)
+    for text in texts:
+        if not isinstance(text, str):
+            raise ValueError(f"texts are expected, not {type(text).__name__}")
+    return texts
 
 
 def _weighted(block: Columns, weights: NDArray[np.float32], *, length: float) -> sparse.csr_matrix:
@@ -193,8 +187,8 @@ def _rarity(block: Columns, bits: int, size: int) -> NDArray[np.float32]:
     return (np.log((1 + size) / (1 + having)) + 1).astype(np.float32)
 
 
-def _signals(cleaned: Cleaned) -> NDArray[np.float32]:
-    """Each measure lies roughly between 0 and 1: shares as they are, counts as log(1 + x) / 4."""
+def _signals(cleaned: Cleaned, replies: Sequence[bool] | None = None) -> NDArray[np.float32]:
+    """Each measure lies roughly between 0 and SIGNAL_WEIGHT: shares as they are, counts as log(1 + x) / 4."""
     counts = cleaned.counts.astype(np.float32)
 
     def total(*kinds: Kind) -> NDArray[np.float32]:
@@ -227,30 +221,12 @@ def _signals(cleaned: Cleaned) -> NDArray[np.float32]:
         "money": total(Kind.MONEY, Kind.CURRENCY),
         "invisible": total(Kind.INVISIBLE),
         "disguised": cleaned.disguised.astype(np.float32),
+        "joined": cleaned.joined.astype(np.float32),
     }
+    # A token stands between spaces.
+    reply = cleaned.codes[np.minimum(cleaned.edges[:-1] + 2, len(cleaned.codes) - 1)] == _MENTION
+    if replies is not None:
+        reply = reply | np.array(replies, dtype=bool)
     measures = shares | {name: np.log1p(tally) / 4 for name, tally in tallies.items()}
-    return np.stack([measures[name] for name in SIGNALS], axis=1).astype(np.float32)
-
-
-_IN_WORD, _ALONE = 1, 2
-
-
-def _roles() -> NDArray[np.uint8]:
-    """What a folded character is in the sequence of words: part of one, a word by itself, or nothing."""
-    roles = np.where(letters.PART_OF != 0, _IN_WORD, 0).astype(np.uint8)
-    for kind in (Kind.QUESTION, Kind.EXCLAMATION, Kind.EMOJI, Kind.CURRENCY, Kind.EDGE):
-        roles[kind == letters.KIND_OF] = _ALONE
-    for token in letters.TOKENS:
-        roles[ord(token)] = _ALONE
-    return roles
-
-
-def _powers() -> NDArray[np.uint32]:
-    powers: list[Any] = [1]
-    for _ in range(_WORD_LENGTH - 1):
-        powers.append(powers[-1] * int(_MULTIPLIER) & 0xFFFFFFFF)
-    return np.array(powers, dtype=np.uint32)
-
-
-_ROLE_OF = _roles()
-_POWERS = _powers()
+    measures["reply"] = reply.astype(np.float32)
+    return (np.stack([measures[name] for name in SIGNALS], axis=1) * SIGNAL_WEIGHT).astype(np.float32)

@@ -23,8 +23,21 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     unsure: bool
     topic: str
     topics: tuple[TopicScore, ...]
-    """The likeliest topics, best first, at most `MAX_TOPICS`; empty for spam."""
+    """The likeliest topics, best first, at most `MAX_TOPICS`; empty for what neither asks nor complains."""
     flags: Flags
+    language: str | None = None
+    """Code of ISO 639; None for Russian, or where it is not known."""
+    spam_precision: Share | None = None
+    """At least so many of what reads as clearly as spam is spam, as measured on comments that the model had not seen,
+    and nothing in it reads as complaint or question; None below the lowest border."""
+
+
+class Border(msgspec.Struct, frozen=True, kw_only=True):
+    """From the probability `threshold` on, `precision` was reached, with the highest `recall` that was to be had."""
+
+    precision: Share
+    threshold: Share
+    recall: Share
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +48,11 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     toxic: Share
     urgent: Share
     """From this probability on the flag is raised."""
+    spam: tuple[Border, ...] = ()
+    """What an operator can ask for, the lowest precision first."""
 
 
 MAX_TOPICS = 3
+
+MAX_APPEAL = 0.1
+"""Above this probability of complaint and question together, nothing is clearly spam."""

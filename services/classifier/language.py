@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from services.classifier.spelling import patterns
 from services.classifier.spelling.letters import Kind
 from services.classifier.tongues import CYRILLIC, LATIN, PERSIAN, RUSSIAN, SCRIPTS, Tongue
 
@@ -60,12 +61,20 @@ def languages(texts: Sequence[str], counts: NDArray[np.int32]) -> list[str | Non
     named: list[str | None] = [None] * len(texts)
     mostly_foreign = other > cyrillic
     for index in np.flatnonzero((cyrillic + other) >= MIN_SIGNS).tolist():
-        text = texts[index][:MAX_CHARACTERS]
+        text = _without_addresses(texts[index][:MAX_CHARACTERS])
         if mostly_foreign[index]:
             named[index] = _of_other_script(text, alone=not cyrillic[index])
         elif cyrillic[index] >= MIN_LETTERS and (_FOREIGN.search(text) or not _RUSSIAN.search(text)):
             named[index] = _of_words(_cyrillic_words(text), CYRILLIC, _RUSSIAN_ALPHABET)
     return named
+
+
+def _without_addresses(text: str) -> str:
+    """Their Latin letters are of no language."""
+    if "." in text or "@" in text:
+        for pattern in (patterns.EMAIL, patterns.HANDLE, patterns.LINK):
+            text = pattern.sub(" ", text)
+    return text
 
 
 def _of_other_script(text: str, *, alone: bool) -> str | None:
@@ -87,7 +96,9 @@ def _of_other_script(text: str, *, alone: bool) -> str | None:
 
 
 def _of_words(words: list[str], tongues: Iterable[Tongue], alphabet: frozenset[str]) -> str | None:
-    if len(_COMMON.intersection(words)) * WORD < MIN_SCORE and alphabet.issuperset("".join(words).replace("'", "").replace("-", "")):
+    if len(_COMMON.intersection(words)) * WORD < MIN_SCORE and alphabet.issuperset(
+        "".join(words).replace("'", "").replace("-", "")
+    ):
         # Neither common words nor letters could add up to the lowest score.
         return None
     letters = Counter("".join(words))

@@ -38,8 +38,9 @@ class Array(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One question answered: `columns` and `weights` name its arrays, `intercepts` has one number for each output.
 
-    Output k of a comment with features x is x[columns] @ weights[:, k] + intercepts[k]. With two classes there is one
-    output, whose logistic is the probability of the second; with more, the softmax is that of each.
+    Output k of a comment with features x is x[columns] @ weights[:, k] + intercepts[k]; for a careful head the
+    comment's embedding stands behind the features. With two classes there is one output, whose logistic is the
+    probability of the second; with more, the softmax is that of each.
     """
 
     classes: tuple[str, ...]
@@ -58,6 +59,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Of the feature code that the weights belong to."""
     heads: dict[str, Head]
     thresholds: Thresholds
+    embedder: str | None = None
+    """Whose embeddings the careful heads read; without one there are no careful heads."""
+    embedding_size: Annotated[int, Meta(ge=0, le=4_096)] = 0
+    careful_unsure: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
+    """What `thresholds.unsure` is for the careful reader."""
     arrays: dict[str, Array]
 
     def true_version(self) -> str:

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.classifier.features import CommentFeatures, FeatureBatch, fingerprint, width
-from services.classifier.judgement import MAX_TOPICS, Judgement, Thresholds
-from services.classifier.letters import Kind
+from services.classifier.features import SIGNALS, CommentFeatures, FeatureBatch, fingerprint, width
+from services.classifier.judgement import MAX_APPEAL, MAX_TOPICS, Judgement, Thresholds
+from services.classifier.language import languages
 from services.classifier.manifest import Head, Manifest, ModelError, read_model
 from services.classifier.personal import personal_data
+from services.classifier.spelling.letters import Kind
 from shared.events import Flags, Tag, TopicScore
 from shared.topics import OTHER, TOPIC_IDS
 
@@ -25,19 +27,55 @@ SLICE_CHARACTERS = 262_144
 """What is judged at once, at most: more would not be faster, and this bounds the memory: 100 MB for what people write,
 250 MB where every character is one that NFKC takes apart into eighteen (U+FDFA)."""
 
-HEADS = ("tag", "toxic", "urgent", "topic")
 TAGS: tuple[Tag, ...] = get_args(Tag)
+APPEALS = ("complaint", "other", "question")
+"""What a comment can be that is no spam: the classes of the head `tag`."""
+HEADS = ("spam", "tag", "toxic", "urgent", "topic")
+CAREFUL = "careful_"
+"""Before the name of a head that reads an embedding beside the features."""
 
 Floats = NDArray[np.float32]
 
-
 MIN_LETTERS = 3
-"""Letters from which on a text can be toxic or urgent: the shortest such words have as many."""
+"""Letters from which on a text can be toxic or urgent, or spam without FOREIGN_SPAM's evidence: the shortest such words
+have as many."""
+WORTH_A_TOPIC = 0.2
+"""From this probability of question and complaint together on, a topic is told."""
+NEAR = frozenset({"uk", "be"})
+"""Languages near enough to Russian for its words to be read."""
+FOREIGN_SPAM = 0.24
+"""The highest probability of spam of a text without words, or in a language that is not NEAR, that carries no link,
+contact or money: less than the likeliest of the three other tags must then have. What is taken goes to `other`."""
 _LETTERS = [Kind.LOWER, Kind.UPPER, Kind.LATIN, Kind.LATIN_UPPER]
+_EVIDENCE = [Kind.LINK, Kind.EMAIL, Kind.PHONE, Kind.MENTION, Kind.MONEY, Kind.CURRENCY]
+
+
+class Weights(msgspec.Struct, frozen=True):
+    """A head as it is applied: a row for each column of its kind, a column for each output; a kind that weighs nothing
+    has no rows."""
+
+    classes: tuple[str, ...]
+    chars: Floats
+    words: Floats
+    signals: Floats
+    intercepts: Floats
+    embedding: Floats
+
+
+class Outputs(msgspec.Struct, frozen=True):
+    """What the heads say of n comments: `tags` is n x 4 in the order of TAGS, flags are probabilities of yes."""
+
+    tags: Floats
+    toxic: Floats
+    urgent: Floats
 
 
 class Model:
-    """`version` names it in every event. Build one with `load`."""
+    """`version` names it in every event. Build one with `load`.
+
+    Two questions make a tag: whether it is spam, and what it is if not. P(spam) is the first head's, each other tag
+    has its share of the rest.
+    """
 
     def __init__(self, manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> None:
         """Raises ModelError where the parts do not fit one another or this program."""
@@ -48,22 +86,21 @@ class Model:
         self.features = CommentFeatures(bits)
         self.features.char_weights_ = _expect(arrays, "char_weights", (2**bits,))
         self.features.word_weights_ = _expect(arrays, "word_weights", (2**bits,))
-        weights = [_dense(manifest.heads[name], arrays, width(bits)) for name in HEADS]
-        self._outputs = np.cumsum([0, *(part.shape[1] for part in weights)])
-        # Of all heads side by side; topics come last and look at characters alone, so that words need not carry them.
-        self._chars = np.ascontiguousarray(np.concatenate([part[: 2**bits] for part in weights], axis=1))
-        few = int(self._outputs[-1]) if weights[-1][2**bits :].any() else int(self._outputs[-2])
-        rest = np.concatenate([part[2**bits :] for part in weights], axis=1)[:, :few]
-        self._words = np.ascontiguousarray(rest[: 2**bits])
-        self._signals = np.ascontiguousarray(rest[2**bits :])
-        self._few = few
-        self._intercepts = np.concatenate(
-            [np.array(manifest.heads[name].intercepts, dtype=np.float32) for name in HEADS]
-        )
-        self._tag_chars = np.ascontiguousarray(self._chars[:, : self._outputs[1]])
-        self._tag_words = np.ascontiguousarray(self._words[:, : self._outputs[1]])
-        self._tags = cast("list[Tag]", list(manifest.heads["tag"].classes))
-        self._topics = list(manifest.heads["topic"].classes)
+        self.careful_name = manifest.embedder
+        """Name of the embedder that its careful heads were trained with; None where it has none."""
+        self.careful_unsure = manifest.careful_unsure
+        """What `thresholds.unsure` is when it reads carefully."""
+        self._size = manifest.embedding_size
+        self.heads = {name: _weights(head, arrays, bits, self._size) for name, head in manifest.heads.items()}
+        """By name; those of the careful reader begin with CAREFUL."""
+        rows = (2**bits, 2**bits, len(SIGNALS), self._size)
+        self._fast = Stack([self.heads[name] for name in HEADS[:-1]], rows)
+        self._tag_only = Stack([self.heads[name] for name in HEADS[:2]], rows)
+        self._careful: Stack | None = None
+        if self.careful_name is not None:
+            self._careful = Stack([self.heads[CAREFUL + name] for name in HEADS[:-1]], rows)
+        self._topics = list(self.heads["topic"].classes)
+        self._appeals = [TAGS.index(cast("Tag", name)) for name in self.heads["tag"].classes]
 
     @classmethod
     def load(cls, folder: Path = DEFAULT_MODEL) -> Model:
@@ -71,88 +108,196 @@ class Model:
         manifest, arrays = read_model(folder)
         return cls(manifest, arrays)
 
-    def judge(self, texts: Sequence[str]) -> list[Judgement]:
-        """One judgement for each text, in order. Takes any `str`; a text's judgement does not depend on the others."""
+    def judge(self, texts: Sequence[str], replies: Sequence[bool] | None = None) -> list[Judgement]:
+        """One judgement for each text, in order. Takes any `str`; a text's judgement does not depend on the others.
+
+        `replies` says which are known to answer another comment.
+        """
         judgements: list[Judgement] = []
         for part in _slices(texts):
-            judgements.extend(self._judge(part))
+            judgements.extend(self._judge(texts[part], replies[part] if replies is not None else None, None))
+        return judgements
+
+    def judge_carefully(
+        self, texts: Sequence[str], embeddings: NDArray[np.float32], replies: Sequence[bool] | None = None
+    ) -> list[Judgement]:
+        """As `judge`, with the texts' embeddings beside them; raises ModelError where there are no careful heads."""
+        if self._careful is None:
+            raise ModelError(f"model {self.version} has no careful heads")
+        if embeddings.shape != (len(texts), self._size):
+            raise ValueError(f"{len(texts)} texts need {len(texts)} x {self._size} numbers, not {embeddings.shape}")
+        judgements: list[Judgement] = []
+        for part in _slices(texts):
+            known = replies[part] if replies is not None else None
+            judgements.extend(self._judge(texts[part], known, embeddings[part]))
         return judgements
 
     def probabilities(self, texts: Sequence[str]) -> dict[str, Floats]:
-        """For each head the probability of each class (of the second one alone, where there are two)."""
-        return self._probabilities(self.features.batch(texts))
-
-    def tag_scores(self, texts: Sequence[str]) -> Floats:
-        """The tag head alone, for measuring: n x 4 outputs before the softmax."""
+        """What the fast reader says: `tag` is n x 4 in the order of TAGS, `topic` n x topics, flags are n."""
         batch = self.features.batch(texts)
-        last = int(self._outputs[1])
-        outputs: Floats = batch.chars @ self._tag_chars + batch.words @ self._tag_words
-        outputs += batch.signals @ self._signals[:, :last] + self._intercepts[:last]
-        return outputs
-
-    def _probabilities(self, batch: FeatureBatch) -> dict[str, Floats]:
-        outputs = batch.chars @ self._chars
-        outputs[:, : self._few] += batch.words @ self._words
-        outputs[:, : self._few] += batch.signals @ self._signals
-        outputs += self._intercepts
-        parts = np.split(outputs, self._outputs[1:-1], axis=1)
+        outputs = self._outputs(self._fast, batch, None)
         return {
-            name: _softmax(part) if part.shape[1] > 1 else _logistic(part[:, 0])
-            for name, part in zip(HEADS, parts, strict=True)
+            "tag": outputs.tags,
+            "toxic": outputs.toxic,
+            "urgent": outputs.urgent,
+            "topic": self._topic(batch, np.arange(len(texts)), None),
         }
 
-    def _judge(self, texts: Sequence[str]) -> list[Judgement]:
-        batch = self.features.batch(texts)
-        probabilities = self._probabilities(batch)
-        scores = np.round(probabilities["tag"].astype(np.float64), 4)
-        best = scores.argmax(axis=1)
-        topics = np.round(probabilities["topic"].astype(np.float64), 4)
-        likeliest = np.argsort(-topics, axis=1, kind="stable")[:, :MAX_TOPICS]
-        certainty = np.take_along_axis(topics, likeliest, axis=1)
-        toxic = probabilities["toxic"] >= self.thresholds.toxic
+    def tag_scores(self, texts: Sequence[str]) -> Floats:
+        """The fast reader's tags alone, for measuring: n x 4 probabilities in the order of TAGS."""
+        return self._tags(self._tag_only.apply(self.features.batch(texts), None))
+
+    def _outputs(self, stack: Stack, batch: FeatureBatch, embeddings: Floats | None) -> Outputs:
+        outputs = stack.apply(batch, embeddings)
+        return Outputs(self._tags(outputs), _logistic(outputs[:, -2]), _logistic(outputs[:, -1]))
+
+    def _carefully(self, batch: FeatureBatch, embeddings: Floats, careful: Stack) -> Outputs:
+        """Both readers heard: they err in different places, and their mean is better than either."""
+        one, other = self._outputs(self._fast, batch, None), self._outputs(careful, batch, embeddings)
+        half = np.float32(0.5)
+        return Outputs(
+            (one.tags + other.tags) * half, (one.toxic + other.toxic) * half, (one.urgent + other.urgent) * half
+        )
+
+    def _tags(self, outputs: Floats) -> Floats:
+        spam = _logistic(outputs[:, 0])
+        tags = np.empty((len(outputs), len(TAGS)), dtype=np.float32)
+        tags[:, self._appeals] = _softmax(outputs[:, 1:4]) * (1 - spam)[:, None]
+        tags[:, _SPAM] = spam
+        return tags
+
+    def _topic(self, batch: FeatureBatch, rows: NDArray[np.intp], embeddings: Floats | None) -> Floats:
+        head = self.heads["topic"]
+        whole = len(rows) == batch.chars.shape[0]
+        outputs = (batch.chars if whole else batch.chars[rows]) @ head.chars + head.intercepts
+        probabilities: Floats = _softmax(outputs)
+        if embeddings is not None:
+            careful = self.heads[CAREFUL + "topic"]
+            beside = _softmax(embeddings[rows] @ careful.embedding + careful.intercepts)
+            probabilities = (probabilities + beside) * np.float32(0.5)
+        return probabilities
+
+    def _judge(
+        self, texts: Sequence[str], replies: Sequence[bool] | None, embeddings: Floats | None
+    ) -> list[Judgement]:
+        batch = self.features.batch(texts, replies)
+        if embeddings is None or self._careful is None:
+            outputs = self._outputs(self._fast, batch, None)
+        else:
+            outputs = self._carefully(batch, embeddings, self._careful)
+        named = languages(texts, batch.counts)
         # Of a text without words the heads know nothing but how short it is; that must not put it before all others.
         worded = batch.counts[:, _LETTERS].sum(axis=1) >= MIN_LETTERS
-        toxic &= worded
-        urgent = (probabilities["urgent"] >= self.thresholds.urgent) & worded
-        personal = personal_data(texts, batch.counts)
-        flags = [
-            Flags(toxic=row[0], urgent=row[1], personal_data=row[2])
-            for row in np.stack([toxic, urgent, personal], axis=1).tolist()
+        unread = np.array([name is not None and name not in NEAR for name in named]) | ~worded
+        scores = _soberly(outputs.tags.astype(np.float64), batch, unread)
+        best = scores.argmax(axis=1)
+        appeal = scores[:, _APPEAL].sum(axis=1)
+        worth = np.flatnonzero((appeal >= WORTH_A_TOPIC) & (best != _SPAM))
+        topics: list[tuple[TopicScore, ...]] = [()] * len(texts)
+        for row, told in zip(worth.tolist(), self._named(self._topic(batch, worth, embeddings)), strict=True):
+            topics[row] = told
+        toxic = (outputs.toxic >= self.thresholds.toxic) & worded
+        urgent = (outputs.urgent >= self.thresholds.urgent) & worded
+        flags = np.stack([toxic, urgent, personal_data(texts, batch.counts)], axis=1).tolist()
+        border = self.thresholds.unsure if embeddings is None else self.careful_unsure
+        clearly = self._clearly(outputs.tags[:, _SPAM], appeal) if (best == _SPAM).any() else [None] * len(texts)
+        return [
+            Judgement(
+                tag=TAGS[place],
+                scores=dict(zip(TAGS, row, strict=True)),
+                confidence=row[place],
+                unsure=row[place] < border or language is not None,
+                topic=told[0].topic if told else OTHER,
+                topics=told,
+                flags=_FLAGS[tuple(raised)],
+                language=language,
+                spam_precision=precision if place == _SPAM and language is None else None,
+            )
+            for place, row, told, raised, language, precision in zip(
+                best.tolist(), scores.tolist(), topics, flags, named, clearly, strict=True
+            )
         ]
-        rows = zip(best.tolist(), scores.tolist(), self._named(likeliest, certainty), flags, strict=True)
-        return [self._judgement(*row) for row in rows]
 
-    def _named(self, places: NDArray[np.intp], scores: NDArray[Any]) -> Iterator[tuple[TopicScore, ...]]:
-        for row, values in zip(places.tolist(), scores.tolist(), strict=True):
+    def _named(self, probabilities: Floats) -> Iterator[tuple[TopicScore, ...]]:
+        likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :MAX_TOPICS]
+        certainty = np.round(np.take_along_axis(probabilities, likeliest, axis=1).astype(np.float64), 4)
+        for places, scores in zip(likeliest.tolist(), certainty.tolist(), strict=True):
             yield tuple(
-                TopicScore(topic=self._topics[place], score=score) for place, score in zip(row, values, strict=True)
+                TopicScore(topic=self._topics[place], score=score) for place, score in zip(places, scores, strict=True)
             )
 
-    def _judgement(self, best: int, scores: list[float], topics: tuple[TopicScore, ...], flags: Flags) -> Judgement:
-        tag = self._tags[best]
-        if tag == "spam":
-            topics = ()
-        return Judgement(
-            tag=tag,
-            scores=dict(zip(self._tags, scores, strict=True)),
-            confidence=scores[best],
-            unsure=scores[best] < self.thresholds.unsure,
-            topic=topics[0].topic if topics else OTHER,
-            topics=topics,
-            flags=flags,
+    def _clearly(self, spam: Floats, appeal: NDArray[np.float64]) -> list[float | None]:
+        """The highest precision that an operator can ask for and each still meets."""
+        met: list[float | None] = [None] * len(spam)
+        for border in self.thresholds.spam:
+            for row in np.flatnonzero((spam >= border.threshold) & (appeal <= MAX_APPEAL)).tolist():
+                met[row] = border.precision
+        return met
+
+
+class Stack:
+    """Heads side by side, so that a batch meets them all at once."""
+
+    def __init__(self, heads: Sequence[Weights], rows: tuple[int, int, int, int]) -> None:
+        """`rows` are those of the four kinds."""
+        kinds = zip(
+            rows,
+            zip(*((head.chars, head.words, head.signals, head.embedding) for head in heads), strict=True),
+            strict=True,
         )
+        self._chars, self._words, self._signals, self._embedding = (_beside(*kind) for kind in kinds)
+        self._intercepts = np.concatenate([head.intercepts for head in heads])
+
+    def apply(self, batch: FeatureBatch, embeddings: Floats | None) -> Floats:
+        """n x outputs, before any softmax."""
+        outputs: Floats = batch.chars @ self._chars
+        outputs += batch.words @ self._words
+        outputs += batch.signals @ self._signals
+        if embeddings is not None:
+            outputs += embeddings @ self._embedding
+        outputs += self._intercepts
+        return outputs
+
+
+def _beside(rows: int, parts: Sequence[Floats]) -> Floats:
+    filled = [part if len(part) else np.zeros((rows, part.shape[1]), dtype=np.float32) for part in parts]
+    return np.ascontiguousarray(np.concatenate(filled, axis=1))
+
+
+_SPAM = TAGS.index("spam")
+_APPEAL = [TAGS.index("question"), TAGS.index("complaint")]
+_FLAGS = {
+    (toxic, urgent, personal): Flags(toxic=toxic, urgent=urgent, personal_data=personal)
+    for toxic in (False, True)
+    for urgent in (False, True)
+    for personal in (False, True)
+}
+
+
+def _soberly(scores: NDArray[np.float64], batch: FeatureBatch, unread: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """`scores` in four places; what the heads cannot read is no spam for its looks alone."""
+    bare = unread & (batch.counts[:, _EVIDENCE].sum(axis=1) == 0)
+    excess = np.where(bare, np.maximum(scores[:, _SPAM] - FOREIGN_SPAM, 0), 0)
+    scores[:, _SPAM] -= excess
+    scores[:, TAGS.index("other")] += excess
+    return np.round(scores, 4)
 
 
 def _check(manifest: Manifest) -> None:
     name = f"model {manifest.version}" if manifest.version else "this model"
-    missing = [head for head in HEADS if head not in manifest.heads]
+    wanted = [*HEADS, *(CAREFUL + head for head in HEADS if manifest.embedder)]
+    missing = [head for head in wanted if head not in manifest.heads]
     if missing:
         raise ModelError(f"{name}: no head {', '.join(missing)}")
-    if sorted(manifest.heads["tag"].classes) != sorted(TAGS):
-        raise ModelError(f"{name}: its tags are not {', '.join(TAGS)}")
-    for flag in ("toxic", "urgent"):
-        if manifest.heads[flag].classes != ("0", "1"):
-            raise ModelError(f"{name}: {flag} does not say no or yes, 0 or 1")
+    for head in wanted:
+        classes = manifest.heads[head].classes
+        kind = head.removeprefix(CAREFUL)
+        if kind == "tag" and sorted(classes) != sorted(APPEALS):
+            raise ModelError(f"{name}: the classes of {head} are not {', '.join(APPEALS)}")
+        if kind in ("spam", "toxic", "urgent") and classes != ("0", "1"):
+            raise ModelError(f"{name}: {head} does not say no or yes, 0 or 1")
+        if kind == "topic" and classes != manifest.heads["topic"].classes:
+            raise ModelError(f"{name}: {head} has other topics than topic")
     topics = manifest.heads["topic"].classes
     if len(set(topics)) != len(topics) or len(topics) < MAX_TOPICS:
         raise ModelError(f"{name}: at least {MAX_TOPICS} different topics are needed, its are {', '.join(topics)}")
@@ -175,8 +320,9 @@ def _expect(arrays: dict[str, NDArray[Any]], name: str, shape: tuple[int, ...]) 
     return array
 
 
-def _dense(head: Head, arrays: dict[str, NDArray[Any]], features: int) -> Floats:
-    """The head's weights for every column; columns not stored weigh nothing."""
+def _weights(head: Head, arrays: dict[str, NDArray[Any]], bits: int, size: int) -> Weights:
+    """The head with a weight for every column; columns not stored weigh nothing."""
+    features = width(bits) + size
     outputs = len(head.intercepts)
     if outputs != (1 if len(head.classes) == 2 else len(head.classes)):
         raise ModelError(f"array {head.weights}: {outputs} outputs for {len(head.classes)} classes")
@@ -187,21 +333,24 @@ def _dense(head: Head, arrays: dict[str, NDArray[Any]], features: int) -> Floats
         or (columns.size and not 0 <= columns.min() <= columns.max() < features)
     ):
         raise ModelError(f"array {head.columns}: not a list of columns below {features}")
-    weights = _expect(arrays, head.weights, (len(columns), outputs))
+    stored = _expect(arrays, head.weights, (len(columns), outputs))
     dense = np.zeros((features, outputs), dtype=np.float32)
-    dense[columns] = weights
-    return dense
+    dense[columns] = stored
+    parts = (part if part.any() else part[:0] for part in np.split(dense, [2**bits, 2 << bits, width(bits)]))
+    chars, words, signals, embedding = (np.array(part) for part in parts)
+    intercepts = np.array(head.intercepts, dtype=np.float32)
+    return Weights(head.classes, chars, words, signals, intercepts, embedding)
 
 
-def _slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+def _slices(texts: Sequence[str]) -> Iterator[slice]:
     start, size = 0, 0
     for index, text in enumerate(texts):
         if index > start and (index - start >= SLICE_TEXTS or size + len(text) > SLICE_CHARACTERS):
-            yield texts[start:index]
+            yield slice(start, index)
             start, size = index, 0
         size += len(text)
     if start < len(texts):
-        yield texts[start:]
+        yield slice(start, len(texts))
 
 
 def _softmax(outputs: Floats) -> Floats:

@@ -13,9 +13,13 @@ from typing import BinaryIO, TextIO
 
 import msgspec
 
+from services.classifier.careful.embedding import Embedder
+from services.classifier.careful.reading import read_carefully
 from services.classifier.model import Model
 
 AT_ONCE = 256
+CAREFULLY_AT_ONCE = 16
+"""Read carefully, a comment takes some 25 ms: results should not keep people waiting."""
 MAX_FIELD = 1024 * 1024
 """Characters of one field, sixteen times the longest comment; judging one takes some 70 bytes for each. The bound
 of the csv module itself, 131,072, is below what a comment with its quotes may take."""
@@ -25,10 +29,11 @@ class UnreadableFile(Exception):
     """The file is missing, is no CSV, or has no column `text`; the message says which."""
 
 
-def predict_file(file: str, model: Model, *, out: TextIO | None = None) -> None:
+def predict_file(file: str, model: Model, *, embedder: Embedder | None = None, out: TextIO | None = None) -> None:
     """Writes one judgement for each row of `file`, as JSON, to `out` (standard output); raises UnreadableFile.
 
-    Progress goes to standard error where that is a terminal.
+    With `embedder` all of them are read carefully, without a deadline. Progress goes to standard error where that is a
+    terminal.
     """
     out = sys.stdout if out is None else out
     csv.field_size_limit(MAX_FIELD)
@@ -36,8 +41,8 @@ def predict_file(file: str, model: Model, *, out: TextIO | None = None) -> None:
     done = 0
     with _opened(file) as binary:
         texts = _texts(file, binary)
-        while batch := list(islice(texts, AT_ONCE)):
-            for judgement in model.judge(batch):
+        while batch := list(islice(texts, AT_ONCE if embedder is None else CAREFULLY_AT_ONCE)):
+            for judgement in model.judge(batch) if embedder is None else read_carefully(model, embedder, batch):
                 out.write(msgspec.json.encode(judgement).decode() + "\n")
             done += len(batch)
             if progress:

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from services.classifier.careful.embedding import Careful
 from shared.obs.log import LogFormat, LogLevel
 
 
@@ -24,6 +25,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     model_path: Annotated[
         str, Meta(description="Folder of the model; empty means the one that comes with the program.")
     ] = ""
+    careful: Annotated[
+        Careful, Meta(description="auto: a second, careful reader where the machine has one; off: the fast one alone.")
+    ] = "auto"
     log_level: Annotated[LogLevel, Meta(description="Lowest level that is logged: debug, info, warning, error.")] = (
         "info"
     )

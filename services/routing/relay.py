@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 from uuid import uuid4
@@ -61,19 +61,15 @@ class Relay:
         batch: int = BATCH,
         poll_seconds: float = POLL_SECONDS,
         gather_seconds: float = GATHER_SECONDS,
-        on_numbered: Callable[[int], None] = lambda number: None,
     ) -> None:
-        """`on_numbered` is told, in the event loop, the last number given: readers of the log may go on."""
         self._database = database
         self._bus = bus
         self._clock = clock
         self._batch = batch
         self._poll_seconds = poll_seconds
         self._gather_seconds = gather_seconds
-        self._on_numbered = on_numbered
         self._holder = uuid4().hex
         self._woken = asyncio.Event()
-        self._numbered = 0
 
     def wake(self) -> None:
         """Something was committed: do not wait for the next poll. Call it in the event loop."""
@@ -106,9 +102,6 @@ class Relay:
             turn = await self._turn(done)
             if turn is None:
                 return
-            if turn.numbered > self._numbered:
-                self._numbered = turn.numbered
-                self._on_numbered(turn.numbered)
             if not turn.empty:
                 await self._publish(turn)
             elif not turn.more:

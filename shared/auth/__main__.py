@@ -17,7 +17,7 @@ from shared.auth.keyring import BUCKET
 from shared.auth.record import ROLES, KeyRecord, Role, Scope, scope_problem
 from shared.auth.registry import KeyRegistry
 from shared.bus import Bus
-from shared.bus.address import NATS_URL
+from shared.bus.address import NATS_REPLICAS, NATS_URL
 from shared.clock import new_id, utc_now
 from shared.errors import OtklikError
 from shared.obs import configure_logging
@@ -25,15 +25,6 @@ from shared.obs import configure_logging
 T = TypeVar("T")
 TIMEOUT = 20.0
 """Seconds one command may take, waiting for the broker included."""
-
-REPLICAS = click.option(
-    "--nats-replicas",
-    "replicas",
-    envvar="OTKLIK_NATS_REPLICAS",
-    default=1,
-    show_default=True,
-    help="Copies in a cluster.",
-)
 
 
 def _run(url: str, replicas: int, work: Callable[[KeyRegistry], Awaitable[T]]) -> T:
@@ -65,7 +56,7 @@ def main() -> None:
 
 @main.command()
 @NATS_URL
-@REPLICAS
+@NATS_REPLICAS
 @click.option("--role", required=True, type=click.Choice(ROLES))
 @click.option("--name", required=True, help="Whom it is for.")
 @click.option("--institution", help="Of an agent: its institution (those below it are included).")
@@ -134,7 +125,7 @@ def create(
 
 @main.command("list")
 @NATS_URL
-@REPLICAS
+@NATS_REPLICAS
 def list_keys(nats_url: str, replicas: int) -> None:
     """One line a key: id, role, scope, made, expires, name. The keys themselves are kept nowhere."""
     now = utc_now()
@@ -159,7 +150,7 @@ def list_keys(nats_url: str, replicas: int) -> None:
 
 @main.command()
 @NATS_URL
-@REPLICAS
+@NATS_REPLICAS
 @click.argument("key_id", metavar="ID")
 def revoke(nats_url: str, replicas: int, key_id: str) -> None:
     """Makes a key worthless; every service refuses it within five seconds."""

@@ -3,10 +3,13 @@
 from shared.bus.bucket import Bucket
 from shared.bus.connection import Bus
 from shared.bus.consumer import Consumer
-from shared.bus.delivery import Delivered, Handler
+from shared.bus.delivery import Delivered, Handler, Later
+from shared.bus.history import Unreadable, history
 from shared.bus.janitor import Janitor
+from shared.bus.objects import DamagedObject, Objects, StoredObject
 from shared.bus.patience import Patience
 from shared.bus.publisher import Outgoing, Published
+from shared.bus.tail import Tail
 from shared.bus.topology import (
     CLASSIFIER_COMMENTS,
     CONSUMERS,
@@ -28,10 +31,17 @@ __all__ = [
     "Bus",
     "Consumer",
     "ConsumerSpec",
+    "DamagedObject",
     "Delivered",
     "Handler",
     "Janitor",
+    "Later",
+    "Objects",
     "Outgoing",
     "Patience",
     "Published",
+    "StoredObject",
+    "Tail",
+    "Unreadable",
+    "history",
 ]

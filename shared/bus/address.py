@@ -26,3 +26,12 @@ NATS_URL = click.option(
     show_default="that of `make run`, else " + DEFAULT_URL,
     help="The broker.",
 )
+
+NATS_REPLICAS = click.option(
+    "--nats-replicas",
+    "replicas",
+    envvar="OTKLIK_NATS_REPLICAS",
+    default=1,
+    show_default=True,
+    help="Copies in a cluster.",
+)

@@ -93,6 +93,13 @@ TRAFFIC: dict[str, Traffic] = {
         written_by=_SERVICES,
         about="Messages that could not be handled, whole, until somebody resolves them.",
     ),
+    "FINGERPRINTS": Traffic(
+        tokens=(Token(name="scheme", description="How the records were made, as in the event's field `scheme`."),),
+        events=("comment.fingerprints",),
+        written_by=("classifier",),
+        about="What lately judged comments looked like, for counting repetitions; every replica of the classifier "
+        "reads all of it.",
+    ),
 }
 """What travels on each stream of the table; the order of tokens is that of the subject."""
 
@@ -114,6 +121,8 @@ def kept(stream: StreamSpec) -> str:
         return "until it is done"
     if stream.kept is None:
         return "until it is resolved" if stream.name == "DEAD" else "for ever"
+    if stream.fading:
+        return f"{stream.kept.total_seconds() / 3600:g} hours, or until {stream.max_bytes // 2**20} MiB are newer"
     return f"{stream.kept.days} days, and until every consumer has read it"
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import nats.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import KeyNotFoundError, NotFoundError
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NotFoundError
 
-from shared.errors import Unavailable
+from shared.bus.reader import SILENT_SECONDS, forget
+from shared.errors import Conflict, Unavailable
 
 READ_TIMEOUT = 5.0
 _READ_AT_ONCE = 500
@@ -45,6 +44,30 @@ class Bucket:
         except (nats.errors.Error, TimeoutError) as error:
             raise _unavailable(self._name, error) from error
 
+    async def entry(self, key: str) -> tuple[bytes | None, int]:
+        """The value (None where there is none) and the revision to `replace` it by, as the bucket's leader has them."""
+        try:
+            raw = await self._jetstream.get_last_msg(self._stream, f"$KV.{self._name}.{key}")
+        except NotFoundError:
+            return None, 0
+        except (nats.errors.Error, TimeoutError) as error:
+            raise _unavailable(self._name, error) from error
+        removed = (raw.headers or {}).get(_OPERATION) in ("DEL", "PURGE")
+        return None if removed else raw.data or b"", int(raw.seq or 0)
+
+    async def replace(self, key: str, value: bytes, *, revision: int) -> int:
+        """Stores the value if the key still stands at `revision` (0: it never had a value); returns the new one.
+
+        Raises Conflict otherwise. After Unavailable it may be stored or not: look with `entry`.
+        """
+        try:
+            bucket = await self._jetstream.key_value(self._name)
+            return int(await bucket.update(key, value, last=revision))
+        except KeyWrongLastSequenceError as error:
+            raise Conflict(f"{key} was changed meanwhile") from error
+        except (nats.errors.Error, TimeoutError) as error:
+            raise _unavailable(self._name, error) from error
+
     async def delete(self, key: str) -> None:
         """Removes the key; followers see the removal as a change."""
         try:
@@ -56,9 +79,12 @@ class Bucket:
         """All keys that have a value, sorted."""
         return sorted(await self.entries())
 
-    async def entries(self) -> dict[str, bytes]:
-        """Every key with its value."""
-        changes, _ = await self.changes(after=0)
+    async def entries(self, under: str = "") -> dict[str, bytes]:
+        """Every key with its value; with `under`, those that begin with it and a dot."""
+        try:
+            changes, _ = await self._read(0, f"{under}.>" if under else ">")
+        except (nats.errors.Error, TimeoutError) as error:
+            raise _unavailable(self._name, error) from error
         present: dict[str, bytes] = {}
         for key, value in changes:
             if value is None:
@@ -77,24 +103,24 @@ class Bucket:
     async def changes(self, after: int) -> tuple[list[tuple[str, bytes | None]], int]:
         """The changes since sequence `after`, oldest first (None: removed), and the sequence they reach up to."""
         try:
-            return await self._read(after)
+            return await self._read(after, ">")
         except (nats.errors.Error, TimeoutError) as error:
             raise _unavailable(self._name, error) from error
 
-    async def _read(self, after: int) -> tuple[list[tuple[str, bytes | None]], int]:
+    async def _read(self, after: int, keys: str) -> tuple[list[tuple[str, bytes | None]], int]:
         state = (await self._jetstream.stream_info(self._stream)).state
         if state.last_seq <= after:
             return [], after
         prefix = f"$KV.{self._name}."
         subscription = await self._jetstream.pull_subscribe(
-            f"{prefix}>",
+            f"{prefix}{keys}",
             stream=self._stream,
             config=ConsumerConfig(
                 deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
                 opt_start_seq=after + 1,
                 ack_policy=AckPolicy.NONE,
                 mem_storage=True,
-                inactive_threshold=30.0,
+                inactive_threshold=SILENT_SECONDS,
             ),
         )
         changes: list[tuple[str, bytes | None]] = []
@@ -106,7 +132,7 @@ class Bucket:
                     changes.append((message.subject.removeprefix(prefix), None if removed else message.data))
                     reached = max(reached, int(message.metadata.sequence.stream))
         finally:
-            await self._forget(subscription)
+            await forget(self._jetstream, self._stream, subscription)
         return changes, reached
 
     async def _some(self, subscription: JetStreamContext.PullSubscription) -> list[Msg]:
@@ -115,14 +141,6 @@ class Bucket:
         except TimeoutError:
             # What was still to come was replaced meanwhile; the caller asks anew how much there is.
             return []
-
-    async def _forget(self, subscription: JetStreamContext.PullSubscription) -> None:
-        """Ends a reader at once; the broker would forget it by itself after its inactive threshold."""
-        with contextlib.suppress(nats.errors.Error):
-            await subscription.unsubscribe()
-        with contextlib.suppress(nats.errors.Error, TimeoutError):
-            name = (await subscription.consumer_info()).name
-            await self._jetstream.delete_consumer(self._stream, name)
 
 
 def _unavailable(name: str, error: BaseException) -> Unavailable:

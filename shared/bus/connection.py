@@ -16,6 +16,7 @@ from nats.js import JetStreamContext
 
 from shared.bus.bucket import Bucket
 from shared.bus.declaration import declare
+from shared.bus.objects import Objects
 from shared.bus.publisher import Outgoing, Published, Publisher
 from shared.errors import Unavailable
 from shared.obs import metrics
@@ -198,6 +199,12 @@ class Bus:
         if not self.connected:
             raise Unavailable("the message broker is away")
         return Bucket(self.jetstream, name)
+
+    async def objects(self, name: str) -> Objects:
+        """The object store `name`, declared by `ensure`; raises Unavailable while the broker is away."""
+        if not self.connected:
+            raise Unavailable("the message broker is away")
+        return Objects(self.jetstream, name)
 
     async def drain(self) -> None:
         """Sends what is still to send and closes; bounded by `DRAIN_TIMEOUT`."""

@@ -17,7 +17,7 @@ from nats.js.errors import NotFoundError
 
 from shared.bus.burial import dead_letter, reason_token
 from shared.bus.connection import Bus
-from shared.bus.delivery import Delivered, Handler, open_message
+from shared.bus.delivery import Delivered, Handler, Later, open_message
 from shared.bus.patience import Patience
 from shared.bus.pull import Pull
 from shared.bus.topology import ConsumerSpec
@@ -27,6 +27,8 @@ from shared.obs import metrics
 
 LONGEST_NAP = 5.0
 """Seconds between two signs of life while waiting."""
+LATER_SECONDS = 5.0
+"""How long is waited, on stop and for a probe, for what a handler promised to finish later."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +59,8 @@ class Consumer:
         self._recent: deque[bool] = deque(maxlen=self._patience.window)
         # Whatever came and is neither acknowledged nor handed back, by its reply subject: that of one delivery.
         self._in_flight: dict[str, Msg] = {}
+        # Of those, what the handler has promised to finish later, with the task that waits for it.
+        self._later: dict[str, asyncio.Task[None]] = {}
         self._turned = time.monotonic()
         self._stop = asyncio.Event()
         self.state: Literal["running", "paused", "stopped"] = "stopped"
@@ -79,16 +83,21 @@ class Consumer:
                     await self._consume()
                 except (nats.errors.Error, OSError, TimeoutError, Unavailable) as error:
                     # What nobody handles must not be kept alive: it would never come again.
-                    await self._hand_back(self._in_flight.values())
+                    await self._hand_back(self._unhandled())
                     log.warning("consumer interrupted", consumer=self._spec.durable, error=str(error))
                     await self._sleep(self._patience.pause(2))
                     await self._restore()
         finally:
-            heart.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await heart
-            await self._hand_back(self._in_flight.values())
-            self._enter("stopped")
+            try:
+                await self._kept_promises(LATER_SECONDS)
+            finally:
+                for task in self._later.values():
+                    task.cancel()
+                heart.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await heart
+                await self._hand_back(self._in_flight.values())
+                self._enter("stopped")
 
     async def _restore(self) -> None:
         """Declares again a durable that somebody deleted; it begins with the oldest message that is kept."""
@@ -157,6 +166,7 @@ class Consumer:
 
     async def _attempt(self, pairs: Sequence[_Pair]) -> None:
         """Handles and acknowledges, or isolates what is at fault."""
+        verdicts: Mapping[int, Poison | Later]
         try:
             verdicts = await self._patiently([delivered for _, delivered in pairs])
         except Fatal:
@@ -180,13 +190,49 @@ class Consumer:
                     return
         now = self._clock()
         age = metrics.CONSUMER_AGE.labels(consumer=self._spec.durable)
+        # Promises first: what breaks while the others are settled must not leave one that nobody waits for.
         for index, (message, delivered) in enumerate(pairs):
-            if index in verdicts:
-                await self._bury(message, verdicts[index])
-            else:
+            if isinstance(verdict := verdicts.get(index), asyncio.Future):
+                task = asyncio.create_task(self._finish_later(message, delivered, verdict), name="later")
+                self._later[message.reply] = task
+        for index, (message, delivered) in enumerate(pairs):
+            verdict = verdicts.get(index)
+            if isinstance(verdict, Poison):
+                await self._bury(message, verdict)
+            elif verdict is None:
                 await message.ack()
                 self._settled(message, dead=False)
                 age.observe(max(0.0, (now - delivered.began()).total_seconds()))
+
+    async def _finish_later(self, message: Msg, delivered: Delivered, promise: Later) -> None:
+        """Settles a message once its promise is kept; never raises, and is cancelled only at the very end of `run`."""
+        try:
+            poison = await promise
+            if poison is not None:
+                await self._bury(message, poison)
+                return
+            await message.ack()
+            self._settled(message, dead=False)
+            seconds = (self._clock() - delivered.began()).total_seconds()
+            metrics.CONSUMER_AGE.labels(consumer=self._spec.durable).observe(max(0.0, seconds))
+        except (Transient, Unavailable):
+            delay = 0.0 if self._stop.is_set() else self._patience.pauses[-1]
+            await self._release(message, delay=delay)
+        except (nats.errors.Error, OSError):
+            # Done and not acknowledged: it comes again by itself, and whoever handles it finds that it is done.
+            self._in_flight.pop(message.reply, None)
+        except Exception as error:
+            await self._failed(message, delivered, error)
+        finally:
+            self._later.pop(message.reply, None)
+
+    async def _kept_promises(self, seconds: float) -> None:
+        """Returns once nothing is promised any more, or after `seconds`."""
+        if self._later:
+            await asyncio.wait(self._later.values(), timeout=seconds)
+
+    def _unhandled(self) -> list[Msg]:
+        return [message for reply, message in self._in_flight.items() if reply not in self._later]
 
     async def _one_by_one(self, pairs: Iterable[_Pair]) -> None:
         for pair in pairs:
@@ -194,7 +240,7 @@ class Consumer:
                 return
             await self._attempt([pair])
 
-    async def _patiently(self, batch: Sequence[Delivered]) -> Mapping[int, Poison]:
+    async def _patiently(self, batch: Sequence[Delivered]) -> Mapping[int, Poison | Later]:
         """Calls the handler, again and again while it says that something is away; Transient once patience ends."""
         deliveries = batch[0].deliveries if len(batch) == 1 else 1
         until = time.monotonic() + self._patience.hold_seconds * deliveries
@@ -272,6 +318,7 @@ class Consumer:
             return
         self._recent.clear()
         await self._process(batch)
+        await self._kept_promises(LATER_SECONDS)
         if self._recent and not any(self._recent):
             log.info("consumer resumed", consumer=self._spec.durable)
             self._enter("running")

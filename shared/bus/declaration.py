@@ -13,13 +13,23 @@ from nats.js.api import (
     DeliverPolicy,
     DiscardPolicy,
     KeyValueConfig,
+    ObjectStoreConfig,
     RetentionPolicy,
     StorageType,
     StreamConfig,
 )
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
-from shared.bus.topology import BUCKETS, CONSUMERS, DEDUPLICATION_WINDOW, STREAMS, BucketSpec, ConsumerSpec, StreamSpec
+from shared.bus.topology import (
+    BUCKETS,
+    CONSUMERS,
+    DEDUPLICATION_WINDOW,
+    OBJECT_STORES,
+    STREAMS,
+    BucketSpec,
+    ConsumerSpec,
+    StreamSpec,
+)
 from shared.errors import Fatal
 
 _SUBJECTS_OVERLAP = 10065
@@ -28,18 +38,21 @@ log = structlog.get_logger(__name__)
 
 
 def stream_config(spec: StreamSpec, *, replicas: int) -> StreamConfig:
-    """The broker's words for `spec`. No `max_age`: it would delete what a paused consumer has not read."""
+    """The broker's words for `spec`.
+
+    No `max_age`, which would delete what a paused consumer has not read, but for a stream that fades.
+    """
     return StreamConfig(
         name=spec.name,
         subjects=list(spec.subjects),
         retention=RetentionPolicy.WORK_QUEUE if spec.retention == "workqueue" else RetentionPolicy.LIMITS,
-        discard=DiscardPolicy.NEW,
+        discard=DiscardPolicy.OLD if spec.fading else DiscardPolicy.NEW,
         storage=StorageType.FILE,
         num_replicas=replicas,
         max_msg_size=spec.max_message_bytes,
         max_bytes=spec.max_bytes,
         # The broker's own defaults, spelled out: whatever is not named here would be left as somebody changed it.
-        max_age=0.0,
+        max_age=spec.kept.total_seconds() if spec.fading and spec.kept else 0.0,
         max_msgs=-1,
         max_msgs_per_subject=-1,
         max_consumers=-1,
@@ -80,6 +93,8 @@ async def declare(jetstream: JetStreamContext, *, replicas: int) -> None:
         await _declare_consumer(jetstream, consumer.stream, consumer_config(consumer))
     for bucket in BUCKETS:
         await _declare_bucket(jetstream, bucket, replicas=replicas)
+    for store in OBJECT_STORES:
+        await _declare_objects(jetstream, store, replicas=replicas)
 
 
 async def _declare_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> None:
@@ -150,9 +165,25 @@ async def _declare_bucket(jetstream: JetStreamContext, spec: BucketSpec, *, repl
         await jetstream.create_key_value(wanted)
         log.info("bucket created", bucket=spec.name)
         return
+    ttl = wanted.ttl or 0.0
+    if found.num_replicas != replicas or (found.max_age or 0.0) != ttl:
+        # What is remembered against repetitions may not outlive what is kept.
+        window = min(found.duplicate_window or ttl, ttl) if ttl else found.duplicate_window
+        await jetstream.update_stream(found.evolve(num_replicas=replicas, max_age=ttl, duplicate_window=window))
+        log.info("bucket updated", bucket=spec.name, replicas=replicas)
+
+
+async def _declare_objects(jetstream: JetStreamContext, name: str, *, replicas: int) -> None:
+    try:
+        found = (await jetstream.stream_info(f"OBJ_{name}")).config
+    except NotFoundError:
+        wanted = ObjectStoreConfig(bucket=name, storage=StorageType.FILE, replicas=replicas)
+        await jetstream.create_object_store(name, config=wanted)
+        log.info("object store created", store=name)
+        return
     if found.num_replicas != replicas:
         await jetstream.update_stream(found.evolve(num_replicas=replicas))
-        log.info("bucket updated", bucket=spec.name, replicas=replicas)
+        log.info("object store updated", store=name, replicas=replicas)
 
 
 def _differences(wanted: Any, found: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -38,8 +39,17 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
         return self.stored_at
 
 
-Handler = Callable[[Sequence[Delivered]], Awaitable[Mapping[int, Poison] | None]]
-"""Handles a batch. Returning means done; a mapping names by index what can never be handled.
+Later = asyncio.Future[Poison | None]
+"""A handler's promise to finish one message after its batch: None for done, a Poison for what can never be handled,
+Transient as its exception to hand the message back.
+
+Until then the message is kept alive and the consumer goes on with other batches; it hands the message back when it is
+told to stop and the promise is not kept within a few seconds, and then cancels the promise, which nobody else may.
+Whoever promises bounds how many promises are open.
+"""
+
+Handler = Callable[[Sequence[Delivered]], Awaitable[Mapping[int, Poison | Later] | None]]
+"""Handles a batch. Returning means done; a mapping names by index what can never be handled, or is done later.
 
 Raise Transient (or Unavailable) when something is away: the same batch comes again until it works. Raise Fatal to stop
 the process. Any other error is taken for the fault of a message: the batch is tried one by one.

@@ -12,6 +12,7 @@ import structlog
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 
 from shared.bus.connection import Bus
+from shared.bus.reader import SILENT_SECONDS, forget
 from shared.bus.topology import CONSUMERS, STREAMS, StreamSpec
 from shared.clock import Clock, utc_now
 
@@ -28,7 +29,7 @@ class Janitor:
         self, bus: Bus, *, streams: Sequence[str], clock: Clock = utc_now, every_seconds: float = EVERY_SECONDS
     ) -> None:
         self._bus = bus
-        self._specs = [spec for spec in STREAMS if spec.name in streams and spec.kept is not None]
+        self._specs = [spec for spec in STREAMS if spec.name in streams and spec.kept is not None and not spec.fading]
         self._clock = clock
         self._every_seconds = every_seconds
 
@@ -111,7 +112,7 @@ class Janitor:
                 ack_policy=AckPolicy.NONE,
                 headers_only=True,
                 mem_storage=True,
-                inactive_threshold=30.0,
+                inactive_threshold=SILENT_SECONDS,
             ),
         )
         try:
@@ -121,8 +122,4 @@ class Janitor:
             message = (await subscription.fetch(1, timeout=5.0))[0]
             return int(message.metadata.sequence.stream)
         finally:
-            with contextlib.suppress(nats.errors.Error):
-                await subscription.unsubscribe()
-            with contextlib.suppress(nats.errors.Error, TimeoutError):
-                name = (await subscription.consumer_info()).name
-                await jetstream.delete_consumer(stream, name)
+            await forget(jetstream, stream, subscription)

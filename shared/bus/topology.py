@@ -34,6 +34,9 @@ class StreamSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Of an encoded event, checked before it is sent."""
     max_bytes: int = -1
     """-1: bounded by the server's own storage limit alone."""
+    fading: bool = False
+    """Of statistics that nobody needs to have read: the server itself drops what is older than `kept`, and the oldest
+    once `max_bytes` is reached. Of every other stream only the janitor takes away, and only what was read."""
 
 
 class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +52,7 @@ class ConsumerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BucketSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One key-value bucket; the last value of each key is kept."""
+    """One key-value bucket; the last value of each key is kept, `ttl` after it was put where that is given."""
 
     name: str
     ttl: timedelta | None = None
@@ -76,7 +79,16 @@ DEAD = StreamSpec(
     max_event_bytes=MAX_DEAD_BYTES - HEADER_ROOM,
 )
 
-STREAMS: tuple[StreamSpec, ...] = (COMMENTS, TAGGED, QUEUES, CASES, ACTIONS, OUTCOMES, LABELS, DEAD)
+FINGERPRINTS = StreamSpec(
+    name="FINGERPRINTS",
+    subjects=("fingerprints.*",),
+    kept=timedelta(hours=6),
+    # Some 1.4 million comments: more than the classifier's table remembers.
+    max_bytes=128 * 1024 * 1024,
+    fading=True,
+)
+
+STREAMS: tuple[StreamSpec, ...] = (COMMENTS, TAGGED, QUEUES, CASES, ACTIONS, OUTCOMES, LABELS, DEAD, FINGERPRINTS)
 
 CLASSIFIER_COMMENTS = ConsumerSpec(
     stream="COMMENTS", durable="classifier", filters=("comments.created.*.*", "comments.edited.*.*")
@@ -89,7 +101,15 @@ ROUTING_OUTCOMES = ConsumerSpec(stream="OUTCOMES", durable="routing-outcomes", f
 
 CONSUMERS: tuple[ConsumerSpec, ...] = (CLASSIFIER_COMMENTS, ROUTING_LIFE, ROUTING_TAGGED, ROUTING_OUTCOMES)
 
-BUCKETS: tuple[BucketSpec, ...] = (BucketSpec(name="api_keys"),)
+BUCKETS: tuple[BucketSpec, ...] = (
+    BucketSpec(name="api_keys"),
+    BucketSpec(name="model_pointer"),
+    # A replica says every twenty seconds which model it judges with; who was not heard for a minute is gone.
+    BucketSpec(name="model_replicas", ttl=timedelta(minutes=1)),
+    BucketSpec(name="model_disagreements", ttl=timedelta(days=30)),
+)
+
+OBJECT_STORES: tuple[str, ...] = ("models",)
 
 _BY_STEM = {spec.subjects[0].partition(".")[0]: spec for spec in STREAMS}
 

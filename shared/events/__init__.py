@@ -18,9 +18,10 @@ from shared.events.comment import (
     CommentRestored,
 )
 from shared.events.dead import DeadLetter
+from shared.events.fingerprints import Fingerprints
 from shared.events.label import Label, LabelKind
 from shared.events.subject import page_token, subject_of, token, untoken
-from shared.events.tagged import Flags, Tag, Tagged, TopicScore
+from shared.events.tagged import Embedding, Flags, Reader, Repeated, Tag, Tagged, TopicScore
 
 __all__ = [
     "MAX_EVENT_BYTES",
@@ -36,7 +37,9 @@ __all__ = [
     "CommentEvent",
     "CommentRestored",
     "DeadLetter",
+    "Embedding",
     "Event",
+    "Fingerprints",
     "Flags",
     "Label",
     "LabelKind",
@@ -45,6 +48,8 @@ __all__ = [
     "Platform",
     "QueueNotice",
     "QueueNoticeKind",
+    "Reader",
+    "Repeated",
     "Tag",
     "Tagged",
     "TopicScore",

@@ -11,6 +11,7 @@ from shared.events.action import Action, Outcome
 from shared.events.case import CaseEvent, QueueNotice
 from shared.events.comment import CommentCreated, CommentDeleted, CommentEdited, CommentRestored
 from shared.events.dead import DeadLetter
+from shared.events.fingerprints import Fingerprints
 from shared.events.label import Label
 from shared.events.subject import subject_of
 from shared.events.tagged import Tagged
@@ -30,6 +31,7 @@ Event = (
     | Outcome
     | Label
     | DeadLetter
+    | Fingerprints
 )
 
 _QUOTED_VALUE = re.compile(r"value '.*'", re.DOTALL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from shared.events import action, case, comment, dead, label, tagged
+from shared.events import action, case, comment, dead, fingerprints, label, tagged
 
 
 def token(local_id: str) -> str:
@@ -64,4 +64,6 @@ def subject_of(event: object) -> str:
             return f"labels.{event.kind}"
         case dead.DeadLetter():
             return f"dead.{event.service}.{event.reason}"
+        case fingerprints.Fingerprints():
+            return f"fingerprints.{event.scheme}"
     raise TypeError(f"{type(event).__name__} is not an event")

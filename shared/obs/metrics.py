@@ -147,6 +147,65 @@ TAGGED = _counter(
     "Comments judged, by tag.",
     "A sudden shift of shares: a wave of spam, a broken page, or a model that no longer fits.",
 )
+MODEL_FOLLOWED = _gauge(
+    "otklik_model_followed",
+    ["place"],
+    "1 while this process judges with the version that the pointer names (place: live, shadow), 0 while it cannot.",
+    "0: `model refused` in the log and `replicas` of GET /v1/models say why; the version before stays live.",
+)
+MODEL_LOADS = _counter(
+    "otklik_model_loads_total",
+    ["place", "result"],
+    "Versions of the model fetched (place: live, shadow; result: loaded, refused).",
+    "refused: the version is damaged or made for another release; publish it anew, or roll back.",
+)
+SHADOW_COMPARED = _counter(
+    "otklik_shadow_compared_total",
+    ["live", "shadow"],
+    "Comments that the shadow judged as well, by both tags.",
+    "Look at GET /v1/models/disagreements before promoting.",
+)
+OBSERVED = _counter(
+    "otklik_observed_total",
+    ["result"],
+    "Judged comments for shadow and drift: observed, or skipped because observing takes a fifth of one core at most.",
+    "Many skipped are normal under load: what is observed is a sample.",
+)
+DRIFT_INDEX = _gauge(
+    "otklik_drift_index",
+    ["measure"],
+    "Population stability index of the last 2,000 observed comments against the model's reference (length, unknown, "
+    "disguised, foreign, confidence, tag, score_*).",
+    "Above 0.25 for hours: what is written has changed, or the model does not fit; label a sample, train, compare.",
+)
+DRIFT_INPUT = _gauge(
+    "otklik_drift_input",
+    ["measure"],
+    "Of the last 2,000 observed comments: the share of words that training never saw (unknown), of comments with "
+    "disguised words (disguised), of comments mostly not in Cyrillic (foreign), and the mean confidence (confidence).",
+    "A jump within hours is a wave (spam, another language); a slow rise is new topics to label.",
+)
+CAREFUL = _counter(
+    "otklik_careful_total",
+    ["result"],
+    "What became of comments for the careful reader (result: read, late, no_room, failed).",
+    "Many no_room: a busy day, and the fast reader's judgement stands. Many late: the processor has no time left. "
+    "failed: look for `embedder's process ended` in the log.",
+)
+CAREFUL_SECONDS = _histogram(
+    "otklik_careful_seconds",
+    [],
+    "Seconds of one careful reading.",
+    "Rising under load is meant: it yields to everything else.",
+    buckets=_FAST,
+)
+CAREFUL_HELD = _gauge("otklik_careful_held", [], "Comments held for the careful reader.")
+REPEATED = _counter(
+    "otklik_repeated_total",
+    ["same"],
+    "Comments whose text or contact stood in another comment of the last hours (same: text, contact).",
+    "A wave of one text: an incident or a campaign; the events' field `repeated` says how wide it is.",
+)
 CASES = _counter(
     "otklik_cases_total",
     ["event"],

@@ -85,25 +85,25 @@ class Background:
         self._stop = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, task: str, run: Run, *, age: Callable[[], float] | None = None, once: bool = False) -> None:
+    def start(self, task: str, run: Run, *, age: Callable[[], float] | None = None) -> None:
         """Runs `run(stop)` until it returns, which it must soon after `stop` is set.
 
-        Raising, or returning earlier unless it is a job to be done `once`, ends the process with exit code 1. `age`
-        tells the seconds since its loop last turned; /healthz fails when that exceeds MAX_LOOP_AGE.
+        Raising, or returning earlier, ends the process with exit code 1. `age` tells the seconds since its loop last
+        turned; /healthz fails when that exceeds MAX_LOOP_AGE.
         """
         if task in self._tasks:
             raise ValueError(f"there is a task {task} already")
-        self._tasks[task] = asyncio.create_task(self._run(task, run, once=once), name=task)
+        self._tasks[task] = asyncio.create_task(self._run(task, run), name=task)
         if age is not None:
             self._health.watch(task, age)
 
-    async def _run(self, task: str, run: Run, *, once: bool) -> None:
+    async def _run(self, task: str, run: Run) -> None:
         try:
             await run(self._stop)
         except Exception as error:
             self._health.fail(task, error)
         else:
-            if not once and not self._stop.is_set():
+            if not self._stop.is_set():
                 self._health.fail(task, None)
         finally:
             self._health.unwatch(task)

@@ -1,9 +1,12 @@
-"""`make bench`: the disk, the bare loop, the whole way, latency and memory, from one run on one broker."""
+"""`make bench`: the disk, the bare loop, the whole way, latency and memory, from one run on one broker; then the
+classifier beside the baselines."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import psutil
 from tests.bench.bare import bare_loop
 from tests.bench.load import latency, throughput
 from tests.bench.machine import description, fsyncs_per_second
-from tests.bench.texts import comment_texts
+from tests.bench.texts import REAL, comment_texts
 from tests.fixtures.stack import ROOT, Stack, running
 
 
@@ -35,7 +38,7 @@ def show(name: str, value: str) -> None:
 
 
 def main() -> None:
-    """Runs all of it; about two minutes."""
+    """Runs all of it; about four minutes."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the whole-way run")
     parser.add_argument("--rate", type=int, default=300, help="comments a second of the latency run")
@@ -67,6 +70,9 @@ def main() -> None:
             show("ratio whole way / bare loop", f"{whole.rate / bare:.2f}")
             show("memory peak, MiB", "  ".join(f"{name} {mib:.0f}" for name, mib in memory(stack, "VmHWM").items()))
         show("disk, 4 KiB appends with fsync, after", f"{fsyncs_per_second(root):,.0f}/s")
+    # In a process of its own, with one thread for its arrays.
+    command = [sys.executable, "-m", "tests.bench.classifier_speed", *([str(REAL)] if REAL.exists() else [])]
+    subprocess.run(command, check=True, cwd=ROOT)
 
 
 if __name__ == "__main__":

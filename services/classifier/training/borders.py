@@ -64,7 +64,7 @@ class TagsUnseen:
 
 
 def choose_thresholds(tags: TagsUnseen, spam: Fitted, toxic: Fitted, urgent: Fitted) -> Thresholds:
-    """All of them, from rows of the stream where there are enough, else from all; in hundredths."""
+    """All of them, from rows of the stream where there are enough, else from all."""
     return Thresholds(
         unsure=choose_unsure(*tags.judged()), toxic=_flag(toxic), urgent=_flag(urgent), spam=_spam_borders(spam)
     )
@@ -91,20 +91,24 @@ def highest_recall(
     precision: float,
     weights: NDArray[np.float64] | None = None,
 ) -> Border | None:
-    """The lowest threshold from which on at least `precision` of what lies above is true, hence the highest recall;
-    None where there is none. `weights` rescale the rows to another population."""
+    """The lowest threshold, of four places, from which on at least `precision` of what lies above is true, hence the
+    highest recall; None where there is none. `weights` rescale the rows to another population."""
     weights = np.ones(len(truth)) if weights is None else weights
-    order = np.argsort(-probability, kind="stable")
-    good = np.cumsum(np.where(truth, weights, 0.0)[order])
-    reached = good / np.cumsum(weights[order])
-    # Equal probabilities cannot be told apart: only the last of each counts.
-    ends = np.append(np.diff(probability[order]) != 0, True)
-    met = np.flatnonzero((reached >= precision) & ends & (good > 0))
+    thresholds = np.unique(np.floor(probability * 10_000) / 10_000)
+    order = np.argsort(probability, kind="stable")
+    above = np.searchsorted(probability[order], thresholds)
+    good = _left(np.where(truth, weights, 0.0)[order])[above]
+    everything = _left(weights[order])[above]
+    met = np.flatnonzero((good > 0) & (good >= precision * everything))
     if not met.size:
         return None
-    last = int(met[-1])
-    threshold = float(np.ceil(probability[order][last] * 10_000) / 10_000)
-    return Border(precision=precision, threshold=min(threshold, 1.0), recall=round(float(good[last] / good[-1]), 4))
+    recall = float(good[met[0]] / weights[truth].sum())
+    return Border(precision=precision, threshold=float(thresholds[met[0]]), recall=round(min(recall, 1.0), 4))
+
+
+def _left(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum from each place to the end, and behind the end."""
+    return np.append(np.cumsum(values[::-1])[::-1], 0.0)
 
 
 def _flag(flag: Fitted) -> float:

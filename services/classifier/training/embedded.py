@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ class Embedded:
     def __init__(self, embedder: Embedder, file: Path | None = None) -> None:
         self._embedder = embedder
         self._file = file
-        self._known: dict[str, NDArray[np.float32]] = _read(file, embedder.name) if file is not None else {}
+        self._known: dict[str, NDArray[np.float32]] = _read(file, embedder) if file is not None else {}
 
     @property
     def name(self) -> str:
@@ -62,11 +63,12 @@ class Embedded:
             np.savez(out, name=np.array(self.name), keys=np.array(keys), rows=rows)
 
 
-def _read(file: Path, name: str) -> dict[str, NDArray[np.float32]]:
+def _read(file: Path, embedder: Embedder) -> dict[str, NDArray[np.float32]]:
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            if str(stored["name"]) != name:
+        with file.open("rb") as content, np.load(content, allow_pickle=False) as stored:
+            keys, rows = stored["keys"].tolist(), stored["rows"].astype(np.float32)
+            if str(stored["name"]) != embedder.name or rows.shape != (len(keys), embedder.size):
                 return {}
-            return dict(zip(stored["keys"].tolist(), stored["rows"].astype(np.float32), strict=True))
-    except (OSError, ValueError, KeyError):
+            return dict(zip(keys, rows, strict=True))
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile):
         return {}

@@ -27,8 +27,6 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     through: int
     """The number up to which CASES is complete once this turn is published."""
     outbox: Sequence[Waiting]
-    numbered: int
-    """The last number given."""
     more: bool
     """True when there may be more than fitted into one turn."""
 
@@ -73,7 +71,6 @@ def turn(
         through=through,
         published=published,
         outbox=out,
-        numbered=numbered,
         more=through < numbered or len(out) == limit or numbered - row.numbered == limit,
     )
 

@@ -12,6 +12,7 @@ import pytest
 
 from services.classifier.app import make_http
 from services.classifier.classification import MAX_TEXTS, Classified
+from services.classifier.life.live import Live
 from services.classifier.model import TAGS, Model
 from shared.auth import Role
 from shared.events.base import MAX_TEXT
@@ -46,7 +47,7 @@ async def desk(keys: KeyCase, model: Model) -> AsyncIterator[Desk]:
     done = asyncio.Event()
 
     async def own() -> None:
-        app = make_http(model, keyring=keys.ring)
+        app = make_http(Live(model), keyring=keys.ring)
         transport = httpx.ASGITransport(app)
         async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://classifier") as client:
             client.headers["Authorization"] = f"Bearer {await keys.make('moderator')}"
@@ -76,15 +77,33 @@ async def test_texts_are_judged_in_order(desk: Desk) -> None:
     answer = await desk.ask({"texts": texts})
     assert answer.status_code == 200
     body = answer.json()
-    assert set(body) == {"model", "results"}
+    assert set(body) == {"model", "reader", "results"}
+    assert body["reader"] == "fast"
     assert body["model"] == desk.model.version
     assert [item["tag"] for item in body["results"][:3]] == ["question", "complaint", "other"]
     for item in body["results"]:
-        assert set(item) == {"tag", "scores", "confidence", "unsure", "topic", "topics", "flags"}
+        assert set(item) == {
+            "tag", "scores", "confidence", "unsure", "topic", "topics", "flags", "language", "spam_precision",
+        }  # fmt: skip
+        assert (item["language"], item["spam_precision"]) == (None, None)
         assert set(item["scores"]) == set(TAGS)
         assert set(item["flags"]) == {"toxic", "urgent", "personal_data"}
         assert all(set(topic) == {"topic", "score"} for topic in item["topics"])
     assert msgspec.json.decode(answer.content, type=Classified).results == desk.model.judge(texts)
+
+
+async def test_it_says_how_clearly_it_is_spam_and_in_which_language(desk: Desk) -> None:
+    texts = [
+        "Заработок на дому от 5000 рублей в день, без вложений, пишите в телеграм @zarabotok_online",
+        "Безнең урамда өченче көн су юк, кайчан төзәтәсез?",
+    ]
+    spam, foreign = (await desk.ask({"texts": texts})).json()["results"]
+    known = [border.precision for border in desk.model.thresholds.spam]
+    assert known == sorted(set(known))
+    assert (spam["tag"], spam["language"]) == ("spam", None)
+    assert spam["spam_precision"] in known
+    assert foreign["tag"] != "spam"
+    assert (foreign["language"], foreign["unsure"], foreign["spam_precision"]) == ("tt", True, None)
 
 
 async def test_the_most_texts_and_the_longest_text(desk: Desk) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from shared.bus import Bucket, Bus
-from shared.errors import Unavailable
+from shared.errors import Conflict, Unavailable
 from tests.integration.bus.broker import Broker
 from tests.integration.bus.conftest import Connect
 from tests.integration.bus.samples import until
@@ -122,6 +122,35 @@ async def test_a_bucket_made_anew_shows_in_its_sequence(bucket: Bucket, bus: Bus
     assert await bucket.entries() == {"two": b"2"}
 
 
+async def test_of_two_who_replace_the_same_revision_one_succeeds(bucket: Bucket) -> None:
+    assert await bucket.entry("one") == (None, 0)
+    first = await bucket.replace("one", b"1", revision=0)
+    assert await bucket.entry("one") == (b"1", first)
+
+    outcomes = await asyncio.gather(
+        *(bucket.replace("one", str(number).encode(), revision=first) for number in range(2, 12)),
+        return_exceptions=True,
+    )
+    (second,) = [outcome for outcome in outcomes if isinstance(outcome, int)]
+    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 9
+    assert (await bucket.entry("one"))[1] == second
+
+    await bucket.delete("one")
+    value, removed = await bucket.entry("one")
+    assert value is None
+    with pytest.raises(Conflict):
+        await bucket.replace("one", b"x", revision=0)
+    await bucket.replace("one", b"again", revision=removed)
+    assert await bucket.get("one") == b"again"
+
+
+async def test_entries_under_a_beginning(bucket: Bucket) -> None:
+    for key in ("a.b.1", "a.b.2", "a.c.1", "a", "ab.b.1"):
+        await bucket.put(key, key.encode())
+    assert await bucket.entries("a.b") == {"a.b.1": b"a.b.1", "a.b.2": b"a.b.2"}
+    assert await bucket.entries("nothing") == {}
+
+
 async def test_a_broker_that_is_away_is_unavailable(bucket: Bucket, bus: Bus, broker: Broker) -> None:
     broker.kill()
     await until(lambda: not bus.connected, "the loss of the connection")
@@ -134,6 +163,8 @@ async def test_a_broker_that_is_away_is_unavailable(bucket: Bucket, bus: Bus, br
         bucket.put("one", b"1"),
         bucket.delete("one"),
         bucket.entries(),
+        bucket.entry("one"),
+        bucket.replace("one", b"1", revision=0),
         bucket.changes(0),
         bucket.last_sequence(),
     ):

@@ -141,3 +141,19 @@ async def test_a_stream_that_has_our_subjects_is_fatal(connect: Connect) -> None
 
     with pytest.raises(Fatal, match="LABELS"):
         await bus.ensure()
+
+
+async def test_a_bucket_with_another_lifetime_is_put_right_and_keeps_what_it_has(bus: Bus) -> None:
+    for name, before, wanted in (
+        ("model_replicas", 0.0, 60.0),
+        ("model_disagreements", 30.0, 30 * 86_400.0),
+        ("api_keys", 50.0, 0.0),
+    ):
+        stream = f"KV_{name}"
+        found = (await bus.jetstream.stream_info(stream)).config
+        window = min(found.duplicate_window or 120.0, before) if before else found.duplicate_window
+        await bus.jetstream.update_stream(found.evolve(max_age=before, duplicate_window=window))
+        await (await bus.bucket(name)).put("one", b"1")
+        await bus.ensure()
+        assert (await bus.jetstream.stream_info(stream)).config.max_age == wanted
+        assert await (await bus.bucket(name)).get("one") == b"1"

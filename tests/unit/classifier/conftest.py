@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from services.classifier.model import Model
+from services.classifier.training.embedded import Embedded
 from services.classifier.training.rows import Row, read_corpus
 from services.classifier.training.run import Training, train
 from shared.topics import OTHER
+from tests.fixtures.careful import Words
 
 BITS = 11
 """Few columns train quickly."""
@@ -37,6 +39,12 @@ def some_rows() -> list[Row]:
 def training() -> Training:
     """Of some_rows()."""
     return train(some_rows(), bits=BITS)
+
+
+@pytest.fixture(scope="package")
+def careful_training() -> Training:
+    """Of every other of them, with a careful reader that reads Words."""
+    return train(some_rows()[::2], bits=BITS, embedded=Embedded(Words()))
 
 
 @pytest.fixture(scope="package")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.classifier.life.live import Live
 from services.classifier.model import Model
 from services.classifier.worker import Tagger
 from shared.bus import Delivered, Outgoing, Published
@@ -63,7 +64,7 @@ async def kept() -> AsyncIterator[Published_]:
 async def test_a_batch(packaged: Model, executor: ThreadPoolExecutor, kept: Published_) -> None:
     first = comment("1", "Спасибо большое!")
     second = comment("2", "Нет воды третий день!", CommentEdited, author_kind="page")
-    refused = await Tagger(packaged, publish=kept, executor=executor).handle(delivered(first, second))
+    refused = await Tagger(Live(packaged), publish=kept, executor=executor).handle(delivered(first, second))
     assert refused == {}
     assert [item.msg_id for item in kept] == ["tagged:vk:wall:-1:1:100", "tagged:vk:wall:-1:2:101"]
     events = [item.event for item in kept]
@@ -84,7 +85,7 @@ async def test_a_batch(packaged: Model, executor: ThreadPoolExecutor, kept: Publ
 
 async def test_again_is_the_same(packaged: Model, executor: ThreadPoolExecutor, kept: Published_) -> None:
     batch = delivered(comment("1", "Спасибо большое!"))
-    tagger = Tagger(packaged, publish=kept, executor=executor)
+    tagger = Tagger(Live(packaged), publish=kept, executor=executor)
     await tagger.handle(batch)
     await tagger.handle(batch)
     assert kept[0] == kept[1]
@@ -92,7 +93,7 @@ async def test_again_is_the_same(packaged: Model, executor: ThreadPoolExecutor, 
 
 async def test_what_is_no_content_is_refused(packaged: Model, executor: ThreadPoolExecutor, kept: Published_) -> None:
     gone = CommentDeleted(id="vk:wall:-1:1", platform="vk", page="vk:-1", received_at=NOW)
-    refused = await Tagger(packaged, publish=kept, executor=executor).handle(delivered(gone, comment("2", "а")))
+    refused = await Tagger(Live(packaged), publish=kept, executor=executor).handle(delivered(gone, comment("2", "а")))
     assert {index: poison.reason for index, poison in refused.items()} == {0: "unexpected"}
     assert [item.msg_id for item in kept] == ["tagged:vk:wall:-1:2:101"]
 
@@ -101,7 +102,7 @@ async def test_what_would_not_fit_is_refused(packaged: Model, executor: ThreadPo
     largest = comment("1", "\x01" * 65_536)
     files = tuple(Attachment(kind="link", url="\x01" * 2_048) for _ in range(10))
     too_large = comment("2", "\x01" * 65_536, attachments=files)
-    refused = await Tagger(packaged, publish=kept, executor=executor).handle(delivered(largest, too_large))
+    refused = await Tagger(Live(packaged), publish=kept, executor=executor).handle(delivered(largest, too_large))
     assert {index: poison.reason for index, poison in refused.items()} == {1: "oversize"}
     assert len(encode(kept[0].event)) < MAX_EVENT_BYTES
 
@@ -111,9 +112,9 @@ async def test_nothing_is_done_while_the_broker_is_away(packaged: Model, executo
         raise Unavailable("away")
 
     with pytest.raises(Unavailable):
-        await Tagger(packaged, publish=away, executor=executor).handle(delivered(comment("1", "а")))
+        await Tagger(Live(packaged), publish=away, executor=executor).handle(delivered(comment("1", "а")))
 
 
 async def test_no_comments(packaged: Model, executor: ThreadPoolExecutor, kept: Published_) -> None:
-    assert await Tagger(packaged, publish=kept, executor=executor).handle([]) == {}
+    assert await Tagger(Live(packaged), publish=kept, executor=executor).handle([]) == {}
     assert kept == []

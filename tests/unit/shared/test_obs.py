@@ -157,6 +157,10 @@ def test_every_metric_has_a_meaning_and_a_name_of_ours() -> None:
 def test_no_label_could_take_any_value() -> None:
     known = {"handler", "method", "status", "consumer", "service", "reason", "kind", "platform", "result", "tag"}
     known |= {"event", "decision"}
+    # Of the model: which of the two places, both tags, what is measured.
+    known |= {"place", "live", "shadow", "measure"}
+    # What repeats: text or contact.
+    known |= {"same"}
     assert {label for item in metrics.catalogue.definitions for label in item.labels} <= known
 
 

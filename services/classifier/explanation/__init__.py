@@ -1,0 +1,1 @@
+"""Why a comment was judged as it was."""

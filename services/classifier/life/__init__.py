@@ -1,0 +1,1 @@
+"""Versions of the model: stored, promoted, shadowed, watched."""

@@ -1,0 +1,128 @@
+"""The embedder's process: it dies, hangs and is begun anew, and the real one takes any text."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.classifier.careful import aside as module
+from services.classifier.careful.aside import Aside
+from services.classifier.careful.embedding import EmbeddingFailed, load_embedder
+from tests.fixtures.careful import DEADLY
+
+PROGRAM = (sys.executable, "-m", "tests.fixtures.careful")
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aside]:
+    monkeypatch.setattr(module, "RESTART_SECONDS", 0.0)
+    embedder = Aside(PROGRAM)
+    yield embedder
+    embedder.close()
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[Aside]:
+    embedder = load_embedder()
+    if embedder is None:
+        pytest.skip("no careful reader on this machine")
+    assert isinstance(embedder, Aside)
+    yield embedder
+    embedder.close()
+
+
+def test_it_answers_in_order(toy: Aside) -> None:
+    assert (toy.name, toy.size) == ("toy/1", 2)
+    rows = toy.embed(["а" * length for length in range(1, 100)])
+    assert rows.shape == (99, 2)
+    assert np.allclose(rows[:, 0] / rows[:, 1], np.arange(1, 100))
+    assert toy.embed([]).shape == (0, 2)
+
+
+def test_a_text_that_it_dies_of_takes_no_other_with_it(toy: Aside) -> None:
+    first = toy.pid
+    with pytest.raises(EmbeddingFailed, match="ended"):
+        toy.embed([DEADLY])
+    assert toy.embed(["а"]).shape == (1, 2)
+    assert toy.pid not in (None, first)
+
+
+def test_killed_it_is_begun_anew_but_not_at_once_again(toy: Aside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RESTART_SECONDS", 3_600.0)
+    assert toy.pid is not None
+    os.kill(toy.pid, 9)
+    for _ in range(2):
+        with pytest.raises(EmbeddingFailed, match="ended"):
+            toy.embed(["а"])
+    monkeypatch.setattr(module, "RESTART_SECONDS", 0.0)
+    assert toy.embed(["а"]).shape == (1, 2)
+
+
+def test_hanging_it_is_ended(toy: Aside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TEXT_SECONDS", 0.2)
+    with pytest.raises(EmbeddingFailed):
+        toy.embed(["hang"])
+    monkeypatch.setattr(module, "TEXT_SECONDS", 30.0)
+    assert toy.embed(["а"]).shape == (1, 2)
+
+
+def test_a_program_that_does_not_begin_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EmbeddingFailed, match="does not begin"):
+        Aside((sys.executable, "-c", "raise SystemExit(3)"))
+    with pytest.raises(EmbeddingFailed, match="does not begin"):
+        Aside(("/nowhere/at/all",))
+
+
+def test_it_ends_with_whoever_began_it(tmp_path: Path) -> None:
+    script = (
+        "import sys, os\n"
+        "from services.classifier.careful.aside import Aside\n"
+        f"child = Aside({PROGRAM!r})\n"
+        "print(child.pid, flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=module.ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    pid = int(ended.stdout)
+    until = time.monotonic() + 20
+    while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+        assert time.monotonic() < until, "it outlives its service"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "\0", "\ud800", "\ufdfa" * 65_536, "а" * 65_536, "😀" * 5_000, "\u0301" * 65_536, "१२३" * 400, "\ue000"],
+    ids=ascii,
+)
+def test_the_real_one_takes_any_text(real: Aside, text: str) -> None:
+    rows = real.embed([text[:65_536]])
+    assert rows.shape == (1, 384)
+    assert np.isclose(float(np.linalg.norm(rows)), 1.0, atol=1e-3)
+
+
+def test_the_real_one_reads_each_text_for_itself(real: Aside) -> None:
+    texts = ["Когда починят фонарь?", "Продам гараж", "", "Спасибо!", "Нет воды " * 60]
+    together = real.embed(texts)
+    alone = np.concatenate([real.embed([text]) for text in texts])
+    assert np.array_equal(together, alone)
+
+
+def test_the_real_one_knows_what_is_alike(real: Aside) -> None:
+    rows = real.embed(["Во дворе не горит фонарь", "Не работает освещение у дома", "Продам щенка недорого"])
+    likeness = rows @ rows.T
+    assert likeness[0, 1] > likeness[0, 2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities are read from /proc")
+def test_the_real_one_yields_to_everybody(real: Aside) -> None:
+    assert real.pid is not None
+    assert os.getpriority(os.PRIO_PROCESS, real.pid) == 19

@@ -1,0 +1,37 @@
+"""Where a text sends its reader, whatever it is dressed up as."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.classifier.repetition.contact import contacts
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Всё о работе на https://www.Example.ru/a?b=1!", ("host:example.ru",)),
+        ("пишите в t.me/some_shop или https://vk.com/club1?x=1", ("host:t.me/some_shop", "host:vk.com/club1")),
+        ("новости на vk.com", ()),
+        ("https://vk.com/sticker/1-9032-256 и vk.com/wall-1_2?reply=3", ()),
+        ("https://ok.ru/group/5?x=1, https://t.me/joinchat/AbC", ("host:ok.ru/group/5", "host:t.me/joinchat/abc")),
+        ("ролик https://youtu.be/abc", ()),
+        ("запись через https://www.gosuslugi.ru/600 и pos.gosuslugi.ru", ()),
+        ("звоните 8 (900) 000-00-00 или +7 900 000 00 00", ("phone:9000000000",)),
+        ("горячая линия 8 800 000-00-00", ()),
+        ("почта Ivan@Example.com", ("mail:ivan@example.com",)),
+        ("аккаунт @Some_Shop", ("account:@some_shop",)),
+        ("http://m.example.net:8080/x", ("host:example.net",)),
+        ("Нет воды. Дом 5, кв. 7", ()),
+        ("", ()),
+    ],
+)
+def test_contacts(text: str, found: tuple[str, ...]) -> None:
+    assert contacts(text) == found
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=()), max_size=300))
+def test_any_text_has_an_answer(text: str) -> None:
+    assert len(set(contacts(text))) == len(contacts(text))
