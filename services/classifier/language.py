@@ -61,11 +61,11 @@ def languages(texts: Sequence[str], counts: NDArray[np.int32]) -> list[str | Non
     named: list[str | None] = [None] * len(texts)
     mostly_foreign = other > cyrillic
     for index in np.flatnonzero((cyrillic + other) >= MIN_SIGNS).tolist():
-        text = _without_addresses(texts[index][:MAX_CHARACTERS])
+        text = texts[index][:MAX_CHARACTERS]
         if mostly_foreign[index]:
-            named[index] = _of_other_script(text, alone=not cyrillic[index])
+            named[index] = _of_other_script(_without_addresses(text), alone=not cyrillic[index])
         elif cyrillic[index] >= MIN_LETTERS and (_FOREIGN.search(text) or not _RUSSIAN.search(text)):
-            named[index] = _of_words(_cyrillic_words(text), CYRILLIC, _RUSSIAN_ALPHABET)
+            named[index] = _of_words(_cyrillic_words(_without_addresses(text)), CYRILLIC, _RUSSIAN_ALPHABET)
     return named
 
 
