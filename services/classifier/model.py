@@ -188,8 +188,9 @@ class Model:
         named = languages(texts, batch.counts)
         # Of a text without words the heads know nothing but how short it is; that must not put it before all others.
         worded = batch.counts[:, _LETTERS].sum(axis=1) >= MIN_LETTERS
-        unread = np.array([name is not None and name not in NEAR for name in named]) | ~worded
-        scores = _soberly(outputs.tags.astype(np.float64), batch, unread)
+        foreign = np.array([name is not None for name in named]) | _in_other_letters(batch)
+        near = np.array([name in NEAR for name in named])
+        scores = _soberly(outputs.tags.astype(np.float64), batch, (foreign & ~near) | ~worded)
         best = scores.argmax(axis=1)
         appeal = scores[:, _APPEAL].sum(axis=1)
         worth = np.flatnonzero((appeal >= WORTH_A_TOPIC) & (best != _SPAM))
@@ -206,15 +207,15 @@ class Model:
                 tag=TAGS[place],
                 scores=dict(zip(TAGS, row, strict=True)),
                 confidence=row[place],
-                unsure=row[place] < border or language is not None,
+                unsure=row[place] < border or strange,
                 topic=told[0].topic if told else OTHER,
                 topics=told,
                 flags=_FLAGS[tuple(raised)],
                 language=language,
-                spam_precision=precision if place == _SPAM and language is None else None,
+                spam_precision=precision if place == _SPAM and not strange else None,
             )
-            for place, row, told, raised, language, precision in zip(
-                best.tolist(), scores.tolist(), topics, flags, named, clearly, strict=True
+            for place, row, told, raised, language, strange, precision in zip(
+                best.tolist(), scores.tolist(), topics, flags, named, foreign.tolist(), clearly, strict=True
             )
         ]
 
@@ -272,6 +273,15 @@ _FLAGS = {
     for urgent in (False, True)
     for personal in (False, True)
 }
+
+
+def _in_other_letters(batch: FeatureBatch) -> NDArray[np.bool_]:
+    """Whose letters are mostly not Cyrillic, and not because Russian was disguised in them."""
+    other = batch.counts[:, [Kind.LATIN, Kind.LATIN_UPPER, Kind.LETTER]].sum(axis=1)
+    russian = batch.counts[:, [Kind.LOWER, Kind.UPPER]].sum(axis=1)
+    disguised = batch.signals[:, SIGNALS.index("disguised")] > 0
+    mostly: NDArray[np.bool_] = (other > russian) & (other >= MIN_LETTERS) & ~disguised
+    return mostly
 
 
 def _soberly(scores: NDArray[np.float64], batch: FeatureBatch, unread: NDArray[np.bool_]) -> NDArray[np.float64]:

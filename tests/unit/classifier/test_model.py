@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from contextlib import closing
 from pathlib import Path
 
@@ -232,11 +233,16 @@ def test_obvious_flags(packaged: Model) -> None:
 def test_a_judgement_is_whole(packaged: Model, texts: list[str]) -> None:
     judgements = packaged.judge(texts)
     assert len(judgements) == len(texts)
-    for judgement in judgements:
+    for text, judgement in zip(texts, judgements, strict=True):
         assert set(judgement.scores) == set(TAGS)
         assert sum(judgement.scores.values()) == pytest.approx(1, abs=0.001)
         assert judgement.confidence == judgement.scores[judgement.tag] == max(judgement.scores.values())
-        assert judgement.unsure == (judgement.confidence < packaged.thresholds.unsure or judgement.language is not None)
+        if judgement.confidence < packaged.thresholds.unsure or judgement.language is not None:
+            assert judgement.unsure
+        elif judgement.unsure:
+            assert any(
+                char.isalpha() and not "а" <= char.lower() <= "ё" for char in unicodedata.normalize("NFKC", text)
+            )
         scores = [item.score for item in judgement.topics]
         assert scores == sorted(scores, reverse=True)
         assert {item.topic for item in judgement.topics} | {judgement.topic} <= TOPIC_IDS
@@ -275,5 +281,22 @@ def test_the_tags_alone_are_the_same(packaged: Model) -> None:
 def test_a_text_without_words_is_neither_urgent_nor_toxic_nor_spam(packaged: Model, text: str) -> None:
     (judged,) = packaged.judge([text])
     assert (judged.flags.urgent, judged.flags.toxic) == (False, False)
+    assert judged.tag != "spam"
+    assert judged.spam_precision is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Qachon maktab ochiladi, aytingizlar iltimos",
+        "Zer moduz, noiz irekiko da liburutegia",
+        "Ndege itafika saa ngapi leo",
+    ],
+)
+def test_what_is_in_other_letters_is_unsure_and_no_spam_even_where_its_language_is_not_named(
+    packaged: Model, text: str
+) -> None:
+    (judged,) = packaged.judge([text])
+    assert judged.unsure
     assert judged.tag != "spam"
     assert judged.spam_precision is None
