@@ -12,8 +12,11 @@ from shared.events import Flags, Tag, TopicScore
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """One comment judged; the words are those of the event `Tagged`."""
+class Judgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One comment judged; the words are those of the event `Tagged`.
+
+    Holds nothing that could hold it: the garbage collector need not look at thousands of them.
+    """
 
     tag: Tag
     scores: dict[Tag, Share]

@@ -15,14 +15,14 @@ Reader = Literal["fast", "careful"]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
-class TopicScore(msgspec.Struct, frozen=True, kw_only=True):
+class TopicScore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One topic's probability; topics are those of `shared.topics`."""
 
     topic: str
     score: Probability
 
 
-class Flags(msgspec.Struct, frozen=True, kw_only=True):
+class Flags(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What stands beside the tag and needs somebody's attention."""
 
     toxic: bool = False
