@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, cast, get_args
 
@@ -303,8 +304,13 @@ def test_any_text_is_judged(model: Model, carefully: bool) -> None:
 @given(st.lists(ANY_TEXT, max_size=4), st.booleans())
 @settings(max_examples=40)
 def test_a_careful_judgement_is_whole(model: Model, texts: list[str], reply: bool) -> None:
-    for judgement in model.judge_carefully(texts, Words().embed(texts), [reply] * len(texts)):
+    judgements = model.judge_carefully(texts, Words().embed(texts), [reply] * len(texts))
+    for text, judgement in zip(texts, judgements, strict=True):
         assert set(judgement.scores) == set(TAGS)
         assert judgement.confidence == judgement.scores[judgement.tag] == max(judgement.scores.values())
-        assert judgement.unsure == (judgement.confidence < model.careful_unsure or judgement.language is not None)
+        if judgement.confidence < model.careful_unsure or judgement.language is not None:
+            assert judgement.unsure
+        elif judgement.unsure:
+            folded = unicodedata.normalize("NFKC", text)
+            assert any(char.isalpha() and not "а" <= char.lower() <= "ё" for char in folded)
         msgspec.convert(msgspec.to_builtins(judgement), Judgement)
