@@ -18,6 +18,7 @@ import xmlrpc.client
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 import msgspec
 
@@ -142,7 +143,7 @@ class Supervisor:
         assert self._proxy is not None  # noqa: S101 - set by start, which comes first
         try:
             answer: Any = self._proxy.supervisor.getAllProcessInfo()
-        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error, ExpatError):  # cut off in the middle, too
             return []
         return [Condition(name=item["name"], state=item["statename"]) for item in answer]
 
