@@ -2,74 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
-
-import httpx
 import msgspec
 import pytest
 
-from services.classifier.app import make_http
 from services.classifier.classification import MAX_TEXTS, Classified
-from services.classifier.life.live import Live
-from services.classifier.model import TAGS, Model
+from services.classifier.model import TAGS
 from shared.auth import Role
 from shared.events.base import MAX_TEXT
+from tests.contract.classifier.conftest import Desk, problem
 from tests.fixtures.keys import KeyCase
 
 
-class Desk:
-    """Speaks to the application as a client does."""
-
-    def __init__(self, client: httpx.AsyncClient, model: Model) -> None:
-        self.client = client
-        self.model = model
-
-    async def ask(self, content: Any, **headers: str) -> httpx.Response:
-        """Posts to /v1/classify; structures are encoded, bytes go as they are."""
-        if not isinstance(content, bytes):
-            content = msgspec.json.encode(content)
-        return await self.client.post(
-            "/v1/classify", content=content, headers={"Content-Type": "application/json"} | headers
-        )
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return Model.load()
-
-
 @pytest.fixture
-async def desk(keys: KeyCase, model: Model) -> AsyncIterator[Desk]:
-    """The application with a moderator's key."""
-    opened: asyncio.Future[Desk] = asyncio.get_running_loop().create_future()
-    done = asyncio.Event()
-
-    async def own() -> None:
-        app = make_http(Live(model), keyring=keys.ring)
-        transport = httpx.ASGITransport(app)
-        async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://classifier") as client:
-            client.headers["Authorization"] = f"Bearer {await keys.make('moderator')}"
-            opened.set_result(Desk(client, model))
-            await done.wait()
-
-    await keys.start()
-    # A lifespan must be left by the task that entered it; a fixture's two halves are two tasks.
-    owner = asyncio.create_task(own())
-    waited: set[asyncio.Future[Any]] = {owner, opened}
-    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-    if opened.done():
-        yield opened.result()
-    done.set()
-    await owner
-    await keys.stop()
-
-
-def problem(answer: httpx.Response, status: int) -> str:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    return str(answer.json()["detail"])
+def path() -> str:
+    return "/v1/classify"
 
 
 async def test_texts_are_judged_in_order(desk: Desk) -> None:
