@@ -10,10 +10,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.classifier.features import SIGNALS, CommentFeatures, FeatureBatch, fingerprint, width
+from services.classifier.features import SIGNALS, CommentFeatures, FeatureBatch, fingerprint
+from services.classifier.heads import Floats, Stack, expect, logistic, softmax, weights_of
 from services.classifier.judgement import MAX_APPEAL, MAX_TOPICS, Judgement, Thresholds
 from services.classifier.language import languages
-from services.classifier.manifest import Head, Manifest, ModelError, read_model
+from services.classifier.manifest import Manifest, ModelError, read_model
 from services.classifier.personal import personal_data
 from services.classifier.spelling.letters import Kind
 from shared.events import Flags, Tag, TopicScore
@@ -34,8 +35,6 @@ HEADS = ("spam", "tag", "toxic", "urgent", "topic")
 CAREFUL = "careful_"
 """Before the name of a head that reads an embedding beside the features."""
 
-Floats = NDArray[np.float32]
-
 MIN_LETTERS = 3
 """Letters from which on a text can be toxic or urgent, or spam without FOREIGN_SPAM's evidence: the shortest such words
 have as many."""
@@ -48,18 +47,6 @@ FOREIGN_SPAM = 0.24
 contact or money: less than the likeliest of the three other tags must then have. What is taken goes to `other`."""
 _LETTERS = [Kind.LOWER, Kind.UPPER, Kind.LATIN, Kind.LATIN_UPPER]
 _EVIDENCE = [Kind.LINK, Kind.EMAIL, Kind.PHONE, Kind.MENTION, Kind.MONEY, Kind.CURRENCY]
-
-
-class Weights(msgspec.Struct, frozen=True):
-    """A head as it is applied: a row for each column of its kind, a column for each output; a kind that weighs nothing
-    has no rows."""
-
-    classes: tuple[str, ...]
-    chars: Floats
-    words: Floats
-    signals: Floats
-    intercepts: Floats
-    embedding: Floats
 
 
 class Outputs(msgspec.Struct, frozen=True):
@@ -84,14 +71,14 @@ class Model:
         _check(manifest)
         bits = manifest.bits
         self.features = CommentFeatures(bits)
-        self.features.char_weights_ = _expect(arrays, "char_weights", (2**bits,))
-        self.features.word_weights_ = _expect(arrays, "word_weights", (2**bits,))
+        self.features.char_weights_ = expect(arrays, "char_weights", (2**bits,))
+        self.features.word_weights_ = expect(arrays, "word_weights", (2**bits,))
         self.careful_name = manifest.embedder
         """Name of the embedder that its careful heads were trained with; None where it has none."""
         self.careful_unsure = manifest.careful_unsure
         """What `thresholds.unsure` is when it reads carefully."""
         self._size = manifest.embedding_size
-        self.heads = {name: _weights(head, arrays, bits, self._size) for name, head in manifest.heads.items()}
+        self.heads = {name: weights_of(head, arrays, bits, self._size) for name, head in manifest.heads.items()}
         """By name; those of the careful reader begin with CAREFUL."""
         rows = (2**bits, 2**bits, len(SIGNALS), self._size)
         self._fast = Stack([self.heads[name] for name in HEADS[:-1]], rows)
@@ -149,7 +136,7 @@ class Model:
 
     def _outputs(self, stack: Stack, batch: FeatureBatch, embeddings: Floats | None) -> Outputs:
         outputs = stack.apply(batch, embeddings)
-        return Outputs(self._tags(outputs), _logistic(outputs[:, -2]), _logistic(outputs[:, -1]))
+        return Outputs(self._tags(outputs), logistic(outputs[:, -2]), logistic(outputs[:, -1]))
 
     def _carefully(self, batch: FeatureBatch, embeddings: Floats, careful: Stack) -> Outputs:
         """Both readers heard: they err in different places, and their mean is better than either."""
@@ -160,9 +147,9 @@ class Model:
         )
 
     def _tags(self, outputs: Floats) -> Floats:
-        spam = _logistic(outputs[:, 0])
+        spam = logistic(outputs[:, 0])
         tags = np.empty((len(outputs), len(TAGS)), dtype=np.float32)
-        tags[:, self._appeals] = _softmax(outputs[:, 1:4]) * (1 - spam)[:, None]
+        tags[:, self._appeals] = softmax(outputs[:, 1:4]) * (1 - spam)[:, None]
         tags[:, _SPAM] = spam
         return tags
 
@@ -170,10 +157,10 @@ class Model:
         head = self.heads["topic"]
         whole = len(rows) == batch.chars.shape[0]
         outputs = (batch.chars if whole else batch.chars[rows]) @ head.chars + head.intercepts
-        probabilities: Floats = _softmax(outputs)
+        probabilities: Floats = softmax(outputs)
         if embeddings is not None:
             careful = self.heads[CAREFUL + "topic"]
-            beside = _softmax(embeddings[rows] @ careful.embedding + careful.intercepts)
+            beside = softmax(embeddings[rows] @ careful.embedding + careful.intercepts)
             probabilities = (probabilities + beside) * np.float32(0.5)
         return probabilities
 
@@ -236,35 +223,6 @@ class Model:
         return met
 
 
-class Stack:
-    """Heads side by side, so that a batch meets them all at once."""
-
-    def __init__(self, heads: Sequence[Weights], rows: tuple[int, int, int, int]) -> None:
-        """`rows` are those of the four kinds."""
-        kinds = zip(
-            rows,
-            zip(*((head.chars, head.words, head.signals, head.embedding) for head in heads), strict=True),
-            strict=True,
-        )
-        self._chars, self._words, self._signals, self._embedding = (_beside(*kind) for kind in kinds)
-        self._intercepts = np.concatenate([head.intercepts for head in heads])
-
-    def apply(self, batch: FeatureBatch, embeddings: Floats | None) -> Floats:
-        """n x outputs, before any softmax."""
-        outputs: Floats = batch.chars @ self._chars
-        outputs += batch.words @ self._words
-        outputs += batch.signals @ self._signals
-        if embeddings is not None:
-            outputs += embeddings @ self._embedding
-        outputs += self._intercepts
-        return outputs
-
-
-def _beside(rows: int, parts: Sequence[Floats]) -> Floats:
-    filled = [part if len(part) else np.zeros((rows, part.shape[1]), dtype=np.float32) for part in parts]
-    return np.ascontiguousarray(np.concatenate(filled, axis=1))
-
-
 _SPAM = TAGS.index("spam")
 _APPEAL = [TAGS.index("question"), TAGS.index("complaint")]
 _FLAGS = {
@@ -321,37 +279,6 @@ def _check(manifest: Manifest) -> None:
         )
 
 
-def _expect(arrays: dict[str, NDArray[Any]], name: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    array = arrays.get(name)
-    if array is None or array.shape != shape:
-        raise ModelError(f"array {name}: expected the shape {shape}, found {None if array is None else array.shape}")
-    if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
-        raise ModelError(f"array {name}: expected finite floating-point numbers, found {array.dtype}")
-    return array
-
-
-def _weights(head: Head, arrays: dict[str, NDArray[Any]], bits: int, size: int) -> Weights:
-    """The head with a weight for every column; columns not stored weigh nothing."""
-    features = width(bits) + size
-    outputs = len(head.intercepts)
-    if outputs != (1 if len(head.classes) == 2 else len(head.classes)):
-        raise ModelError(f"array {head.weights}: {outputs} outputs for {len(head.classes)} classes")
-    columns = arrays.get(head.columns, np.empty(0))
-    if (
-        columns.dtype != np.int32
-        or columns.ndim != 1
-        or (columns.size and not 0 <= columns.min() <= columns.max() < features)
-    ):
-        raise ModelError(f"array {head.columns}: not a list of columns below {features}")
-    stored = _expect(arrays, head.weights, (len(columns), outputs))
-    dense = np.zeros((features, outputs), dtype=np.float32)
-    dense[columns] = stored
-    parts = (part if part.any() else part[:0] for part in np.split(dense, [2**bits, 2 << bits, width(bits)]))
-    chars, words, signals, embedding = (np.array(part) for part in parts)
-    intercepts = np.array(head.intercepts, dtype=np.float32)
-    return Weights(head.classes, chars, words, signals, intercepts, embedding)
-
-
 def _slices(texts: Sequence[str]) -> Iterator[slice]:
     start, size = 0, 0
     for index, text in enumerate(texts):
@@ -361,12 +288,3 @@ def _slices(texts: Sequence[str]) -> Iterator[slice]:
         size += len(text)
     if start < len(texts):
         yield slice(start, len(texts))
-
-
-def _softmax(outputs: Floats) -> Floats:
-    powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    return cast("Floats", powers / powers.sum(axis=1, keepdims=True))
-
-
-def _logistic(output: Floats) -> Floats:
-    return cast("Floats", 1.0 / (1.0 + np.exp(-np.clip(output, -60, 60))))

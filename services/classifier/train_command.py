@@ -93,8 +93,8 @@ def train(
             click.echo("without a careful reader", err=True)
         else:
             stack.callback(embedder.close)
-        embedded = None if embedder is None else Embedded(embedder, embeddings)
         try:
+            embedded = None if embedder is None else Embedded(embedder, embeddings)
             if labels and out is not None:
                 version = relearn(
                     material,

@@ -25,7 +25,8 @@ from services.classifier.explanation.reason import (
     Span,
 )  # fmt: skip
 from services.classifier.features import SIGNALS, CommentFeatures, Grams
-from services.classifier.model import Model, Weights
+from services.classifier.heads import Weights
+from services.classifier.model import Model
 from services.classifier.personal import personal_spans
 from services.classifier.spelling import letters
 from services.classifier.spelling.origins import Traced, clean_with_origins, normal_with_origins

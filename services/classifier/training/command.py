@@ -138,6 +138,7 @@ def _read(material: Material, corrections: Source | None) -> _Sets:
         )
         beside.insert(0, (corrections.name, LABELS_LICENCE, corrections))
     frozen = list(measured.values())
+    corrected = [] if corrections is None else [corrections.rows]
     return _Sets(
         learned=tuple(
             (name, licence, msgspec.structs.replace(source, rows=tuple(learnable(source.rows, frozen))))
@@ -146,9 +147,9 @@ def _read(material: Material, corrections: Source | None) -> _Sets:
         own=len(own),
         measured=measured,
         plain={
-            f"{_name(one.path)}, not learned from": rest
+            f"{_name(one.path)}, not learned from": left
             for one, (_, rest) in zip(material.untagged, untagged, strict=True)
-            if rest
+            if (left := learnable(rest, corrected))
         },
     )
 

@@ -89,18 +89,32 @@ async def read_corrections(bus: Bus) -> Corrections:
 
 
 def overruled(source: Source, by: Sequence[Row]) -> Source:
-    """`source` without what the corrections `by` say otherwise of the same words: who looked at a comment is right."""
+    """`source` without what the corrections `by` say otherwise of the same words: who looked at a comment is right.
+
+    A tag also settles whether it is spam, and spam has no topic. A row of which nothing else is known is left out.
+    """
     known: dict[str, set[str]] = {}
     for row in by:
         said = {name for name in ("tag", "topic") if getattr(row, name) is not None}
-        known.setdefault(trace(row), set()).update(said)
+        if row.tag is not None:
+            said.add("no_spam")
+        if row.tag == "spam":
+            said.add("topic")
+        known.setdefault(_words(row), set()).update(said)
     rows = []
     for row in source.rows:
-        fields = known.get(trace(row), set())
-        left = msgspec.structs.replace(row, **dict.fromkeys(fields)) if fields else row
-        if any(getattr(left, name) is not None for name in ("tag", "topic", "toxic", "urgent")):
+        left = msgspec.structs.replace(row, **{name: _UNKNOWN[name] for name in known.get(_words(row), ())})
+        if left.no_spam or any(getattr(left, name) is not None for name in ("tag", "topic", "toxic", "urgent")):
             rows.append(left)
     return msgspec.structs.replace(source, rows=tuple(rows))
+
+
+_UNKNOWN = {"tag": None, "topic": None, "no_spam": False}
+
+
+def _words(row: Row) -> str:
+    """What is the same in comments of the same words; one without any letter is like none but its equals."""
+    return trace(row) or row.text
 
 
 def _usable(label: Label) -> bool:

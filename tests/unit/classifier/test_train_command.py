@@ -208,6 +208,14 @@ def test_an_embedder_that_fails_stops_it(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_file_of_embeddings_that_cannot_be_read_is_named(
+    trained: Callable[..., Result], words: Words, tmp_path: Path
+) -> None:
+    result = trained("--embeddings", tmp_path)
+    assert (result.exit_code, words.closed, words.read) == (1, True, [])
+    assert f"Is a directory: '{tmp_path}'" in result.stderr
+
+
 def test_where_nothing_embeds_the_fast_reader_is_trained(
     trained: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
