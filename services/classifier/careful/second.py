@@ -225,7 +225,7 @@ class SecondReader:
         if held.timer is not None:
             held.timer.cancel()
         metrics.CAREFUL_HELD.set(len(self._held))
-        self._sending.send(judged, held.promise)
+        self._sending.send(judged, held.promise, fast=held.judged)
 
 
 def cost(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -114,9 +115,10 @@ async def test_on_stop_what_is_held_goes_on(bus: Bus) -> None:
         while not embedder.entered.is_set():
             await asyncio.sleep(0.01)
         assert await count(bus) == 0
-        embedder_opens = asyncio.get_running_loop().call_later(0.5, embedder.gate.set)
-    embedder_opens.cancel()
-    embedder.gate.set()
+        told = time.monotonic()
+    # It does not wait for an embedder that hangs; the consumer's fetch takes up to two seconds.
+    assert time.monotonic() - told < 6.0
+    embedder.close()
 
     events = await tagged(bus)
     once(events, 3)

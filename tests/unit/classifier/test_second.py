@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -29,8 +29,10 @@ class Desk:
 
     def __init__(self, embedder: ToyEmbedder, executor: ThreadPoolExecutor, model: TwoMinds) -> None:
         self.model = model
+        self.embedder = embedder
         self.sent: list[Tagged] = []
         self.away = 0
+        self.refused: Callable[[Tagged], bool] = lambda event: False
         self.now = 0.0
         self.second = SecondReader(
             embedder,
@@ -44,6 +46,8 @@ class Desk:
         if self.away:
             self.away -= 1
             raise Unavailable("away")
+        if any(isinstance(item.event, Tagged) and self.refused(item.event) for item in events):
+            raise ValueError("nobody foresaw this")
         self.sent += [item.event for item in events if isinstance(item.event, Tagged)]
         return [Published(sequence=0, duplicate=False) for _ in events]
 
@@ -200,3 +204,37 @@ async def test_what_the_consumer_gave_up_is_not_sent(model: TwoMinds) -> None:
         embedder.gate.set()
         await kept
     assert [event.version for event in at.sent] == [2]
+
+
+async def test_what_cannot_be_sent_as_it_was_read_goes_on_as_the_fast_reader_said(model: TwoMinds) -> None:
+    async with desk(ToyEmbedder(closed=True), model) as at:
+        at.refused = lambda event: event.reader == "careful" and event.version == 2
+        promises = [at.second.hold(at.judged(f"{UNCLEAR} {number}", number)) for number in range(1, 4)]
+        at.away = 1
+        at.embedder.gate.set()
+        await asyncio.gather(*promises)
+        at.refused = lambda event: False
+        await at.second.hold(at.judged(f"{UNCLEAR} 4", 4))
+    assert {event.version: event.reader for event in at.sent} == {1: "careful", 2: "fast", 3: "careful", 4: "careful"}
+    assert len(at.sent) == 4
+
+
+async def test_what_cannot_be_sent_at_all_breaks_its_own_promise_alone(model: TwoMinds) -> None:
+    async with desk(ToyEmbedder(), model) as at:
+        at.refused = lambda event: event.version == 2
+        promises = [at.second.hold(at.judged(f"{UNCLEAR} {number}", number)) for number in range(1, 4)]
+        first, second, third = await asyncio.gather(*promises, return_exceptions=True)
+        assert (first, third) == (None, None)
+        assert isinstance(second, ValueError)
+        await at.second.hold(at.judged(f"{UNCLEAR} 4", 4))
+    assert sorted(event.version for event in at.sent) == [1, 3, 4]
+
+
+async def test_at_the_end_too_each_is_sent_as_it_can_be(model: TwoMinds) -> None:
+    async with desk(ToyEmbedder(closed=True), model) as at:
+        at.refused = lambda event: event.version == 2
+        promises = [at.second.hold(at.judged(f"{UNCLEAR} {number}", number)) for number in range(1, 4)]
+    first, second, third = await asyncio.gather(*promises, return_exceptions=True)
+    assert (first, third) == (None, None)
+    assert isinstance(second, ValueError)
+    assert sorted(event.version for event in at.sent) == [1, 3]
