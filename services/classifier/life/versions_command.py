@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +12,7 @@ from typing import TypeVar
 import click
 
 from services.classifier.life.disagreement import Comparison, Disagreements
-from services.classifier.life.pointer import Version
+from services.classifier.life.pointer import VERSION_PATTERN, Version
 from services.classifier.life.registry import PublishedVersion, Registry
 from services.classifier.life.replica import Replicas
 from services.classifier.life.standing import Pointers, Standing
@@ -21,7 +22,7 @@ from services.classifier.model import DEFAULT_MODEL, Model
 from shared.bus import Bus
 from shared.bus.address import NATS_REPLICAS, NATS_URL
 from shared.clock import utc_now
-from shared.errors import Conflict, NotFound, OtklikError
+from shared.errors import Conflict, Invalid, NotFound, OtklikError
 from shared.obs import configure_logging
 
 T = TypeVar("T")
@@ -188,13 +189,20 @@ def remove(nats_url: str, replicas: int, version: str) -> None:
 @click.option("--shadow", "other", help="A version; unless given, the shadow.")
 def disagreements(nats_url: str, replicas: int, live: str | None, other: str | None) -> None:
     """Counts by both tags, then a sample: time, live tag, shadow tag, their probabilities, the comment's id."""
+    for option, named in (("--live", live), ("--shadow", other)):
+        if named is not None and re.fullmatch(VERSION_PATTERN, named) is None:
+            raise click.ClickException(f"{option}: {named!r} is no version's name; `models list` has them")
 
     async def work(bus: Bus) -> Comparison:
         standing = await Pointers(bus, clock=utc_now).read()
-        one = live or standing.live.version or Model.load(DEFAULT_MODEL).version
-        two = other or standing.shadow_version
-        if two is None:
+        packaged = Model.load(DEFAULT_MODEL).version
+        shadowing = other or standing.shadow_version
+        if shadowing is None:
             raise NotFound("there is no shadow now; name one that was with --shadow")
+        named = (live or standing.live.version or PACKAGED, shadowing)
+        one, two = (packaged if name == PACKAGED else name for name in named)
+        if one == two:
+            raise Invalid("live and shadow are the same version")
         return await Disagreements(bus).read(one, two)
 
     found = on_broker(nats_url, replicas, work)

@@ -82,12 +82,23 @@ def test_the_life_of_a_version(run: Callable[..., Result], tmp_path: Path, on_br
     said(run("models", "rollback"), "nothing was live before", code=1)
     said(run("models", "disagreements"), "there is no shadow now", code=1)
     said(run("models", "disagreements", "--shadow", first), "0 compared, 0 disagree")
+    said(run("models", "disagreements", "--live", "packaged", "--shadow", first), "0 compared, 0 disagree")
+    same = run("models", "disagreements", "--live", first, "--shadow", first)
+    said(same, "Error: live and shadow are the same version\n", code=1)
     on_broker(lambda bus: damage(bus, second))
     said(run("models", "promote", second), second, "damaged", code=1)
     said(run("models", "promote", "fast-unknown"), "no version fast-unknown is published", code=1)
     said(run("models", "remove", second))
     said(run("models", "remove", second), "is published", code=1)
     said(run("models", "promote", "packaged"), "live: packaged")
+
+
+@pytest.mark.parametrize("option", ["--live", "--shadow"])
+@pytest.mark.parametrize("name", ["*", ">", "fast-1.counts", "", "fast 1", "fast-1\n"], ids=ascii)
+def test_what_is_no_name_of_a_version_is_said_in_one_line(run: Callable[..., Result], option: str, name: str) -> None:
+    result = run("models", "disagreements", "--shadow", "fast-1", option, name)
+    said(result, f"Error: {option}: {name!r} is no version's name", code=1)
+    assert result.output.count("\n") == 1
 
 
 def test_a_worse_model_is_not_published_unless_one_insists(run: Callable[..., Result], tmp_path: Path) -> None:
