@@ -38,8 +38,6 @@ class Tail:
         self._since = since
         self._take = take
         self._reached = 0
-        self.caught_up = asyncio.Event()
-        """Set once everything was read that the stream held at the start."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; while the broker is away it waits."""
@@ -62,13 +60,10 @@ class Tail:
                 if not messages:
                     # Also tells that the broker, or the reader on it, is no more.
                     await subscription.consumer_info()
-                    self.caught_up.set()
                     continue
                 if events := self._opened(messages):
                     await self._take(events)
                 self._reached = int(messages[-1].metadata.sequence.stream)
-                if not messages[-1].metadata.num_pending:
-                    self.caught_up.set()
         finally:
             await forget(jetstream, self._stream, subscription)
 
