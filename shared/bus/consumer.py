@@ -24,6 +24,7 @@ from shared.bus.topology import ConsumerSpec
 from shared.clock import Clock, utc_now
 from shared.errors import Fatal, Poison, Transient, Unavailable
 from shared.obs import metrics
+from shared.waiting import rest
 
 LONGEST_NAP = 5.0
 """Seconds between two signs of life while waiting."""
@@ -355,8 +356,7 @@ class Consumer:
         until = time.monotonic() + seconds
         while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
             self._turn()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), min(left, LONGEST_NAP))
+            await rest(min(left, LONGEST_NAP), self._stop)
 
     def _turn(self) -> None:
         metrics.CONSUMER_LOOP_AGE.labels(consumer=self._spec.durable).set(self.loop_age())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
@@ -17,6 +16,7 @@ from shared.bus.connection import Bus
 from shared.bus.delivery import Delivered, open_message
 from shared.bus.reader import SILENT_SECONDS, forget
 from shared.errors import Poison, Unavailable
+from shared.waiting import rest
 
 FETCH_SECONDS = 1.0
 AT_ONCE = 50
@@ -46,8 +46,7 @@ class Tail:
                 await self._follow(stop)
             except (nats.errors.Error, OSError, TimeoutError, Unavailable) as error:
                 log.debug("tail interrupted", stream=self._stream, error=type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
+            await rest(RETRY_SECONDS, stop)
 
     async def _follow(self, stop: asyncio.Event) -> None:
         if not self._bus.ready:

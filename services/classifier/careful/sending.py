@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -13,6 +12,7 @@ from services.classifier.judged import Judged
 from shared.bus import Later, Outgoing, Patience, Published
 from shared.errors import Transient, Unavailable
 from shared.obs import metrics
+from shared.waiting import rest
 
 AT_ONCE = 100
 """Sent together: what came while the last ones were being stored."""
@@ -60,17 +60,13 @@ class Sending:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sends until `stop` is set, and then what is left; what the broker does not take then is handed back."""
-        stopping = asyncio.create_task(stop.wait())
         attempt = 0
         while not stop.is_set():
-            news = asyncio.create_task(self._news.wait())
-            await asyncio.wait({stopping, news}, return_when=asyncio.FIRST_COMPLETED)
-            news.cancel()
+            await rest(None, stop, self._news)
             if await self._send():
                 attempt = 0
                 continue
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(stopping), self._patience.pause(attempt))
+            await rest(self._patience.pause(attempt), stop)
             attempt += 1
         while self._ready:
             if not await self._send():

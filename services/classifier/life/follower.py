@@ -21,6 +21,7 @@ from shared.bus import Bus
 from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.obs import metrics
+from shared.waiting import rest
 
 POLL_SECONDS = 1.0
 FIRST_SECONDS = 0.1
@@ -113,8 +114,7 @@ class Follower:
                 if not silent and self.settled.is_set():
                     log.warning("model pointer not read", error=error.detail)
                 silent = self.settled.is_set()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), POLL_SECONDS if self.settled.is_set() else FIRST_SECONDS)
+            await rest(POLL_SECONDS if self.settled.is_set() else FIRST_SECONDS, stop)
         with suppress(Unavailable):
             await self._replicas.leave(self._replica)
 

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
 
 import msgspec
 import structlog
@@ -22,6 +21,7 @@ from services.classifier.life.reference import Lexicon, Values
 from services.classifier.life.shadow import Shadow
 from services.classifier.model import Model
 from shared.obs import metrics
+from shared.waiting import rest
 
 MAX_WAITING = 512
 MAX_WAITING_CHARACTERS = 512 * 1024
@@ -83,34 +83,22 @@ class Onlooker:
     async def run(self, stop: asyncio.Event) -> None:
         """Looks until `stop` is set, then stores what was counted."""
         flushed = time.monotonic()
-        stopping = asyncio.create_task(stop.wait(), name="onlooker-stop")
         with ThreadPoolExecutor(1, thread_name_prefix="onlooker") as executor:
-            try:
-                while not stop.is_set():
-                    self._turned = time.monotonic()
-                    began = time.monotonic()
-                    await self._look(executor)
-                    took = time.monotonic() - began
-                    if time.monotonic() - flushed >= FLUSH_SECONDS:
-                        self._drift.tell()
-                        await self._shadow.flush()
-                        flushed = time.monotonic()
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(asyncio.shield(stopping), took / BUSY_SHARE - took if took else 0.0)
-                    if not self._waiting:
-                        self._news.clear()
-                        await self._wait(stopping)
-            finally:
-                stopping.cancel()
+            while not stop.is_set():
+                self._turned = time.monotonic()
+                began = time.monotonic()
+                await self._look(executor)
+                took = time.monotonic() - began
+                if time.monotonic() - flushed >= FLUSH_SECONDS:
+                    self._drift.tell()
+                    await self._shadow.flush()
+                    flushed = time.monotonic()
+                await rest(took / BUSY_SHARE - took, stop)
+                if not self._waiting:
+                    self._news.clear()
+                    await rest(FLUSH_SECONDS, stop, self._news)
         self._drift.tell()
         await self._shadow.flush()
-
-    async def _wait(self, stopping: asyncio.Task[bool]) -> None:
-        news = asyncio.create_task(self._news.wait(), name="onlooker-news")
-        try:
-            await asyncio.wait({news, stopping}, timeout=FLUSH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            news.cancel()
 
     async def _look(self, executor: Executor) -> None:
         batch = self._next()
