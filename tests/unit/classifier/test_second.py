@@ -121,6 +121,28 @@ async def test_under_a_flood_it_rests(model: TwoMinds) -> None:
         assert at.second.room(flood[:1]) == {0}
 
 
+async def test_in_a_flood_it_finds_out_that_it_has_become_fast_again(model: TwoMinds) -> None:
+    embedder = ToyEmbedder(closed=True)
+    async with desk(embedder, model) as at:
+        few = [at.judged(f"{UNCLEAR} {number}" * 10, number) for number in range(40)]
+        slow = at.second.hold(few[0])
+        await asyncio.sleep(0)
+        at.now += 100.0
+        embedder.gate.set()
+        await slow
+        assert at.second.room(few) == set()
+        for _ in range(20):
+            at.now += 5.0
+            room = at.second.room(few)
+            if len(room) > 1:
+                break
+            # In a flood, as far as it knows: one to find out.
+            assert room == {0}
+            await at.second.hold(few[0])
+            assert at.second.room(few) == set()
+        assert len(room) > 1
+
+
 async def test_there_is_never_room_for_more_than_the_bound(model: TwoMinds, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_HELD", 3)
     async with desk(ToyEmbedder(closed=True), model) as at:
