@@ -22,7 +22,7 @@ from services.classifier.model import DEFAULT_MODEL, Model
 from shared.bus import Bus
 from shared.bus.address import NATS_REPLICAS, NATS_URL
 from shared.clock import utc_now
-from shared.errors import Conflict, Invalid, NotFound, OtklikError
+from shared.errors import Conflict, Fatal, Invalid, NotFound, OtklikError
 from shared.obs import configure_logging
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def on_broker(url: str, replicas: int, work: Callable[[Bus], Awaitable[T]]) -> T
         return asyncio.run(session())
     except OtklikError as error:
         raise click.ClickException(error.detail) from error
-    except ModelError as error:
+    except (Fatal, ModelError) as error:
         raise click.ClickException(str(error)) from error
     except TimeoutError as error:
         raise click.ClickException(f"the broker did not answer within {TIMEOUT:.0f} seconds") from error
@@ -96,16 +96,16 @@ def publish(nats_url: str, replicas: int, folder: Path, evaluate: tuple[Path, ..
     Refused when it is worse than what is live on the frozen sets; --anyway is for who knows why.
     """
 
-    async def work(bus: Bus) -> str:
-        if not anyway:
-            standing = await Pointers(bus, clock=utc_now).read()
-            await _check_gate(await live_model(bus, standing), folder, evaluate)
-        version, new = await Registry(bus).publish(folder, by=who())
-        if not new:
-            click.echo("it was published before", err=True)
-        return version
+    async def live(bus: Bus) -> Model:
+        return await live_model(bus, await Pointers(bus, clock=utc_now).read())
 
-    click.echo(on_broker(nats_url, replicas, work))
+    if not anyway:
+        # Without the broker meanwhile: large files take longer than it is waited for.
+        _check_gate(on_broker(nats_url, replicas, live), folder, evaluate)
+    version, new = on_broker(nats_url, replicas, lambda bus: Registry(bus).publish(folder, by=who()))
+    if not new:
+        click.echo("it was published before", err=True)
+    click.echo(version)
 
 
 @models.command()
@@ -235,7 +235,7 @@ def who() -> str:
     return f"command:{os.environ.get('USER') or os.getuid()}"
 
 
-async def _check_gate(live: Model, folder: Path, evaluate: tuple[Path, ...]) -> None:
+def _check_gate(live: Model, folder: Path, evaluate: tuple[Path, ...]) -> None:
     try:
         from services.classifier.training.frozen import frozen_sets
         from services.classifier.training.gate import compare
@@ -244,10 +244,9 @@ async def _check_gate(live: Model, folder: Path, evaluate: tuple[Path, ...]) -> 
         raise click.ClickException(
             "the frozen sets are not part of this image: compare and publish from a checkout, or say --anyway"
         ) from error
-    candidate = await asyncio.to_thread(Model.load, folder)
     try:
-        verdict = await asyncio.to_thread(compare, live, candidate, frozen_sets(evaluate))
-    except TrainingError as error:
+        verdict = compare(live, Model.load(folder), frozen_sets(evaluate))
+    except (ModelError, TrainingError) as error:
         raise click.ClickException(str(error)) from error
     for line in verdict.lines():
         click.echo(line, err=True)

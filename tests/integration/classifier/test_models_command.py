@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from click.testing import CliRunner, Result
 
 from services.classifier.__main__ import main
+from services.classifier.life import versions_command
 from services.classifier.life.registry import Registry
 from services.classifier.life.standing import Pointers
-from services.classifier.training import command
+from services.classifier.training import command, gate
 from services.classifier.training.run import train
 from shared.bus import Bus, Outgoing
 from shared.clock import new_id, utc_now
+from shared.errors import Fatal
 from shared.events import Label
 from tests.fixtures.variants import damage, variant
 from tests.unit.classifier.conftest import BITS, some_rows
@@ -108,6 +111,31 @@ def test_a_worse_model_is_not_published_unless_one_insists(run: Callable[..., Re
     assert said(run("models", "list")) == ""
     assert said(run("models", "publish", tmp_path / "a", "--anyway")) == version
     said(run("models", "publish", tmp_path / "nowhere"), "is this the folder of a model?", code=1)
+
+
+def test_a_comparison_may_take_longer_than_the_broker_is_waited_for(
+    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = variant(tmp_path / "a", unsure=0.3)
+    compare = gate.compare
+
+    def slow(*arguments: Any) -> gate.Verdict:
+        time.sleep(3.0)
+        return compare(*arguments)
+
+    monkeypatch.setattr(gate, "compare", slow)
+    monkeypatch.setattr(versions_command, "TIMEOUT", 2.5)
+    assert said(run("models", "publish", tmp_path / "a")) == version
+
+
+def test_streams_that_cannot_be_declared_are_said_in_one_line(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def differs(_bus: Bus) -> None:
+        raise Fatal("stream TAGGED differs")
+
+    monkeypatch.setattr(Bus, "ensure", differs)
+    assert run("models", "list").output == "Error: stream TAGGED differs\n"
 
 
 def test_what_replicas_judge_with_is_compared_when_the_live_version_is_damaged(
