@@ -29,7 +29,8 @@ Take = Callable[[Sequence[Delivered]], Awaitable[None]]
 
 
 class Tail:
-    """Reads `stream` from `since` on and goes on with what comes; whatever breaks, it goes on where it was."""
+    """Reads `stream` from `since` on and goes on with what comes; whatever breaks, it goes on where it was, and in a
+    stream that was made anew at its beginning."""
 
     def __init__(self, bus: Bus, *, stream: str, since: datetime, take: Take) -> None:
         """`take` gets events oldest first, each at least once; what is no event is left out."""
@@ -38,6 +39,7 @@ class Tail:
         self._since = since
         self._take = take
         self._reached = 0
+        self._created: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; while the broker is away it waits."""
@@ -52,6 +54,10 @@ class Tail:
         if not self._bus.ready:
             return
         jetstream = self._bus.jetstream
+        created = (await jetstream.stream_info(self._stream)).created
+        if created != self._created:
+            # A broker with an empty disk counts from 1 again.
+            self._created, self._reached = created, 0
         subscription = await jetstream.pull_subscribe("", stream=self._stream, config=self._config())
         try:
             while not stop.is_set():

@@ -98,6 +98,17 @@ async def test_it_goes_on_where_it_was_after_a_restart_of_the_broker(bus: Bus, b
     assert reading.seen == list(range(1, 11))
 
 
+async def test_a_stream_that_was_made_anew_is_read_from_its_beginning(bus: Bus) -> None:
+    await bus.publish(comments(5))
+    async with Reading(bus) as reading:
+        await until(lambda: len(reading.seen) == 5, "the first five")
+        await bus.jetstream.delete_stream("COMMENTS")
+        await bus.declare()
+        await bus.publish(comments(3, start=6))
+        await until(lambda: len(reading.seen) == 8, "what the new one holds")
+    assert reading.seen == [1, 2, 3, 4, 5, 1, 2, 3]
+
+
 async def test_a_reader_that_somebody_deletes_is_made_again(bus: Bus) -> None:
     before = await readers(bus)
     async with Reading(bus) as reading:
