@@ -86,6 +86,9 @@ class Remembering:
                 log.debug("fingerprints not stored yet", error=error.detail)
                 self._news.set()
                 return False
+            except Exception as error:
+                # Statistics must not stop comments: these are counted here alone.
+                log.error("fingerprints not told", size=len(part), exc_info=error)
             del self._unsent[: len(part)]
         return True
 
