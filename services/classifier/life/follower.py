@@ -126,11 +126,12 @@ class Follower:
             return
         standing = await self._pointers.read()
         await self._follow_live(standing)
+        # Nobody's comment waits for a shadow.
+        self.settled.set()
         await self._follow_shadow(standing)
         self._sequence = reached
         troubled = self._live_problem is not None or self._shadow_problem is not None
         self._retry_at = self._monotonic() + RETRY_SECONDS if troubled else float("inf")
-        self.settled.set()
 
     async def _follow_live(self, standing: Standing) -> None:
         self._live_problem = standing.problem
