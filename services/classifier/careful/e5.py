@@ -107,11 +107,15 @@ def main(make: Callable[[], Embedder] = E5) -> None:
     sink = sys.stdout.buffer
     # Whatever else were printed would be taken for an answer.
     sys.stdout = sys.stderr
+    embedder = make()
     try:
-        serve(make(), sys.stdin.buffer, sink)
+        serve(embedder, sys.stdin.buffer, sink)
     except BrokenPipeError:
         # The interpreter's own end would try once more to send what is left, and complain.
         os._exit(0)
+    except Exception as error:
+        # Its words may be a comment's.
+        sys.exit(f"the embedder failed: {type(error).__name__}")
 
 
 if __name__ == "__main__":
