@@ -88,7 +88,7 @@ def train(
         evaluate=evaluate,
     )
     with ExitStack() as stack:
-        embedder = None if fast else load_embedder()
+        embedder = None if fast else load_embedder(waiting=False)
         if embedder is None:
             click.echo("without a careful reader", err=True)
         else:

@@ -57,7 +57,7 @@ def words(monkeypatch: pytest.MonkeyPatch) -> Words:
     """What this machine embeds with."""
     made = Words()
 
-    def load(_careful: Careful = "auto") -> Embedder | None:
+    def load(_careful: Careful = "auto", **_: bool) -> Embedder | None:
         return made
 
     monkeypatch.setattr(embedding, "load_embedder", load)
@@ -219,7 +219,7 @@ def test_a_file_of_embeddings_that_cannot_be_read_is_named(
 def test_where_nothing_embeds_the_fast_reader_is_trained(
     trained: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(_careful: Careful = "auto") -> Embedder | None:
+    def missing(_careful: Careful = "auto", **_: bool) -> Embedder | None:
         return None
 
     monkeypatch.setattr(embedding, "load_embedder", missing)
