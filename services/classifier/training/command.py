@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,10 +14,11 @@ from services.classifier.model import Model
 from services.classifier.training.card import Card, DataFile, environment, labels_of, write_card
 from services.classifier.training.corrections import overruled
 from services.classifier.training.embedded import Embedded
-from services.classifier.training.evaluation.plots import draw_set, has_matplotlib
-from services.classifier.training.evaluation.reading import judged
-from services.classifier.training.figures import Figures, called_spam, held_out
+from services.classifier.training.evaluation.figures import Figures
+from services.classifier.training.evaluation.plots import MISSING, draw, has_matplotlib
+from services.classifier.training.figures import called_spam
 from services.classifier.training.frozen import CORPUS_SET, is_held_out, learnable
+from services.classifier.training.held_out import HeldOut, judge_held_out
 from services.classifier.training.rows import (
     CORPUS,
     Row,
@@ -71,16 +72,20 @@ def train_model(
     What is measured on is never learned: the held-out part of the corpus, and whatever has the same words as a row of
     `evaluate`. `corrections` overrule what else is said of the same words.
 
-    Raises TrainingError, before anything is written, for files that cannot be used or make no whole model.
+    Raises TrainingError for files that cannot be used or make no whole model, and EmbeddingFailed, both before anything
+    is written to `out`.
     """
     sets = _read(material, corrections)
     full = _train([source for _, _, source in sets.learned], embedded)
     alone = len(sets.learned) == sets.own
     plain = full if alone else _train([source for _, _, source in sets.learned[: sets.own]], None)
     try:
-        full.model()
+        model = full.model()
     except ModelError as error:
         raise TrainingError(f"the labels do not suffice for a model: {error}") from error
+    held_out = judge_held_out(model, sets.measured, embedded)
+    figures = held_out.figures() | _false_spam(model, sets)
+    corpus_only = {} if alone else _corpus_only(plain, sets)
     manifest = full.write(out)
     card = Card(
         version=manifest.version,
@@ -91,29 +96,18 @@ def train_model(
         distinct_rows=full.rows,
         labels=labels_of([source for _, _, source in sets.learned]),
         cross_validated=full.figures,
-        corpus_only={} if alone else {"cross_validated": plain.figures, "held_out": _measure(plain, sets, None)},
-        held_out=_measure(full, sets, embedded),
+        corpus_only=corpus_only,
+        held_out=figures,
         thresholds=msgspec.to_builtins(manifest.thresholds),
         environment=environment(),
     )
     write_card(out, card)
-    _write_reference(out, full, sets)
-    draw_plots(full.model(), sets.measured, embedded, out)
+    _write_reference(out, manifest.version, held_out, sets)
+    if has_matplotlib():
+        draw(held_out.sets, held_out.readings, out)
+    else:
+        click.echo(MISSING, err=True)
     return manifest.version
-
-
-def draw_plots(model: Model, measured: Mapping[str, Sequence[Row]], embedded: Embedded | None, out: Path) -> None:
-    """Confusion, reliability and precision-recall of each set, as PNG files; nothing without matplotlib."""
-    if not has_matplotlib():
-        click.echo("no plots: the extra `training` is not installed", err=True)
-        return
-    for name, rows in measured.items():
-        tagged = [row for row in rows if row.tag is not None]
-        texts = [row.text for row in tagged]
-        readings = {"fast": judged(model.judge(texts))}
-        if embedded is not None and model.careful_name == embedded.name:
-            readings["careful"] = judged(model.judge_carefully(texts, embedded.embed(texts)))
-        draw_set(name, [str(row.tag) for row in tagged], readings, out)
 
 
 def _read(material: Material, corrections: Source | None) -> _Sets:
@@ -154,22 +148,24 @@ def _read(material: Material, corrections: Source | None) -> _Sets:
     )
 
 
-def _measure(training: Training, sets: _Sets, embedded: Embedded | None) -> dict[str, Figures]:
-    model = training.model()
-    figures = {name: held_out(model, rows, embedded) for name, rows in sets.measured.items()}
-    return figures | {name: called_spam(model, rows) for name, rows in sets.plain.items()}
+def _corpus_only(plain: Training, sets: _Sets) -> Figures:
+    model = plain.model()
+    held_out = judge_held_out(model, sets.measured).figures()
+    return {"cross_validated": plain.figures, "held_out": held_out | _false_spam(model, sets)}
 
 
-def _write_reference(out: Path, training: Training, sets: _Sets) -> None:
+def _false_spam(model: Model, sets: _Sets) -> dict[str, Figures]:
+    return {name: called_spam(model, rows) for name, rows in sets.plain.items()}
+
+
+def _write_reference(out: Path, version: str, held_out: HeldOut, sets: _Sets) -> None:
     """What drift is held against: how the model judges comments that it has not seen."""
-    model = training.model()
-    texts = [row.text for rows in sets.measured.values() for row in rows]
     reference = make_reference(
-        model.version,
+        version,
         trained_on=[row.text for _, _, source in sets.learned for row in source.rows],
-        texts=texts,
-        judgements=model.judge(texts),
-        of=[*sets.measured],
+        texts=held_out.texts,
+        judgements=held_out.judgements,
+        of=[measured.name for measured in held_out.sets],
     )
     write_reference(out, reference)
 

@@ -16,7 +16,8 @@ from services.classifier.model import CAREFUL, Model
 from services.classifier.training.borders import TagsUnseen, choose_thresholds, choose_unsure
 from services.classifier.training.copies import with_copies
 from services.classifier.training.embedded import Embedded
-from services.classifier.training.figures import Figures, cross_validated
+from services.classifier.training.evaluation.figures import Figures
+from services.classifier.training.figures import cross_validated
 from services.classifier.training.heads import SPECS, Examples, Fitted, HeadSpec, examples_for, fit_head
 from services.classifier.training.rows import Row, distinct
 

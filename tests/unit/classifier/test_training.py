@@ -18,8 +18,8 @@ from services.classifier.model import APPEALS, CAREFUL, DEFAULT_MODEL, HEADS, TA
 from services.classifier.training.command import Material, train_model
 from services.classifier.training.copies import with_copies
 from services.classifier.training.embedded import Embedded
-from services.classifier.training.figures import held_out
 from services.classifier.training.heads import SPECS, examples_for, fit_head, label_of
+from services.classifier.training.held_out import judge_held_out
 from services.classifier.training.rows import (
     CORPUS,
     UNTAGGED_ROWS,
@@ -102,21 +102,21 @@ def test_a_stored_head_is_a_scikit_learn_pipeline(training: Training, tmp_path: 
 
 def test_the_pipeline_learns(training: Training) -> None:
     assert training.figures["tag"]["macro_f1"] > 0.5
-    judged = held_out(training.model(), some_rows())
+    judged = judge_held_out(training.model(), {"a": some_rows()}).figures()["a"]
     assert judged["tag"]["macro_f1"] > 0.9
 
 
 def test_the_careful_reader_learns(careful_training: Training) -> None:
     rows, embedded = some_rows()[::2], Embedded(Words())
     assert careful_training.figures["careful"]["tag"]["macro_f1"] > 0.5
-    judged = held_out(careful_training.model(), rows, embedded)
+    judged = judge_held_out(careful_training.model(), {"a": rows}, embedded).figures()["a"]
     assert judged["careful"]["tag"]["macro_f1"] > 0.9
     assert judged["careful"]["tag"] != judged["tag"]
 
     class Other(Words):
         name = "other/1"
 
-    assert "careful" not in held_out(careful_training.model(), rows, Embedded(Other()))
+    assert set(judge_held_out(careful_training.model(), {"a": rows}, Embedded(Other())).readings["a"]) == {"fast"}
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,8 @@ def test_the_packaged_model_knows_the_whole_corpus() -> None:
 
 
 def test_real_comments(packaged: Model, shared_data: Path) -> None:
-    figures = held_out(packaged, read_source(shared_data / "gold" / "dev.csv", streamlike=True).rows)
+    rows = read_source(shared_data / "gold" / "dev.csv", streamlike=True).rows
+    figures = judge_held_out(packaged, {"dev": rows}).figures()["dev"]
     assert figures["tag"]["macro_f1"] > 0.72
     assert figures["tag"]["accuracy_when_sure"] > figures["tag"]["accuracy"]
     assert figures["tag"]["calibration_error"] < 0.05

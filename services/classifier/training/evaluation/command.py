@@ -176,7 +176,7 @@ def write(evaluation: Evaluation, figures: dict[str, Any], folder: Path) -> None
     if not plots.has_matplotlib():
         tell(plots.MISSING)
         return
-    for path in plots.draw(evaluation, folder):
+    for path in plots.draw(evaluation.sets, evaluation.readings, folder):
         tell(str(path))
 
 
