@@ -19,11 +19,11 @@ from services.classifier.training.evaluation.plots import MISSING, draw, has_mat
 from services.classifier.training.figures import called_spam
 from services.classifier.training.frozen import CORPUS_SET, is_held_out, learnable
 from services.classifier.training.held_out import HeldOut, judge_held_out
+from services.classifier.training.records import TrainingError
 from services.classifier.training.rows import (
     CORPUS,
     Row,
     Source,
-    TrainingError,
     read_corpus,
     read_source,
     read_untagged,

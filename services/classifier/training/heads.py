@@ -18,7 +18,8 @@ from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from services.classifier.features import CommentFeatures
-from services.classifier.training.rows import Row, TrainingError
+from services.classifier.training.records import TrainingError
+from services.classifier.training.rows import Row
 
 FOLDS = 5
 SEED = 20_260_101

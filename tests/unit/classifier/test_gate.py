@@ -9,7 +9,8 @@ import pytest
 from services.classifier.model import Model
 from services.classifier.training.frozen import CORPUS_SET, frozen_sets, is_held_out, learnable
 from services.classifier.training.gate import Finding, Tolerance, compare, quality
-from services.classifier.training.rows import Row, TrainingError, read_corpus
+from services.classifier.training.records import TrainingError
+from services.classifier.training.rows import Row, read_corpus
 from tests.fixtures.variants import variant
 
 

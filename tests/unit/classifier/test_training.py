@@ -20,11 +20,11 @@ from services.classifier.training.copies import with_copies
 from services.classifier.training.embedded import Embedded
 from services.classifier.training.heads import SPECS, examples_for, fit_head, label_of
 from services.classifier.training.held_out import judge_held_out
+from services.classifier.training.records import TrainingError
 from services.classifier.training.rows import (
     CORPUS,
     UNTAGGED_ROWS,
     Row,
-    TrainingError,
     distinct,
     read_corpus,
     read_source,
@@ -215,6 +215,7 @@ def test_too_little_to_learn_from() -> None:
         ("a.csv", "text,tag\nа,spam\nб, в,spam\n", "line 3: 3 fields where the header has 2"),
         ("a.jsonl", '{"text": "а", "tag": "spam"}\n\n{', "a.jsonl, line 3: not a JSON object"),
         ("a.jsonl", '\n{"text": "а", "tag": ["spam"]}', "a.jsonl, line 2: tag"),
+        ("a.jsonl", '{"text": "а", "topic": ["water"]}', "a.jsonl, line 1: topic ['water'] is not in"),
         ("a.jsonl", "[" * 5_000, "a.jsonl, line 1: not a JSON object"),
     ],
 )
@@ -251,7 +252,11 @@ def test_what_has_no_tags_is_read_as_no_spam(tmp_path: Path) -> None:
 def test_topics_are_told_in_the_words_of_a_taxonomy(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     known = next(name for name, meaning in taxonomies()["appeals-kursk"].names.items() if isinstance(meaning, str))
-    records = [{"text": "а", "topic": known}, {"text": "б", "topic": "нет такой темы"}, {"text": "в", "topic": 5}]
+    records = [
+        {"text": "а", "topic": known, "category": 7},
+        {"text": "б", "topic": "нет такой темы"},
+        {"text": "в", "topic": 5},
+    ]
     path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
     told = {row.text: row.topic for row in read_untagged(path, "appeals-kursk")[0].rows}
     assert told == {"а": our_topic("appeals-kursk", known), "б": None, "в": None}
