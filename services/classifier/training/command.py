@@ -17,7 +17,7 @@ from services.classifier.training.embedded import Embedded
 from services.classifier.training.evaluation.figures import Figures
 from services.classifier.training.evaluation.plots import MISSING, draw, has_matplotlib
 from services.classifier.training.figures import called_spam
-from services.classifier.training.frozen import CORPUS_SET, is_held_out, learnable
+from services.classifier.training.frozen import CORPUS_SET, frozen_sets, learnable, set_name
 from services.classifier.training.held_out import HeldOut, judge_held_out
 from services.classifier.training.records import TrainingError
 from services.classifier.training.rows import (
@@ -59,8 +59,8 @@ class _Sets(msgspec.Struct, frozen=True, kw_only=True):
     """Name, licence, rows; the corpus first."""
     own: int
     """How many of them are the corpus."""
-    measured: dict[str, Sequence[Row]]
-    plain: dict[str, Sequence[Row]]
+    measured: dict[str, list[Row]]
+    plain: dict[str, list[Row]]
 
 
 def train_model(
@@ -114,16 +114,16 @@ def _read(material: Material, corrections: Source | None) -> _Sets:
     own = read_corpus(material.corpus)
     more = [read_source(path, streamlike=True) for path in material.data]
     untagged = [read_untagged(one.path, one.taxonomy) for one in material.untagged]
-    aside = [row for source in own for row in source.rows if is_held_out(row)]
-    measured: dict[str, Sequence[Row]] = {CORPUS_SET: aside} if aside else {}
-    measured |= {_name(path): read_source(path, streamlike=True).rows for path in material.evaluate}
+    measured = frozen_sets(material.evaluate, corpus=material.corpus)
+    if not measured[CORPUS_SET]:
+        del measured[CORPUS_SET]
     learned = [(f"corpus/{source.name}", CORPUS_LICENCE, source) for source in own]
     beside = [
-        (_name(path), licence, source)
+        (set_name(path), licence, source)
         for path, licence, source in zip(material.data, material.licences, more, strict=True)
     ]
     beside += [
-        (_name(one.path), one.licence, source) for one, (source, _) in zip(material.untagged, untagged, strict=True)
+        (set_name(one.path), one.licence, source) for one, (source, _) in zip(material.untagged, untagged, strict=True)
     ]
     if corrections is not None:
         learned, beside = (
@@ -141,7 +141,7 @@ def _read(material: Material, corrections: Source | None) -> _Sets:
         own=len(own),
         measured=measured,
         plain={
-            f"{_name(one.path)}, not learned from": left
+            f"{set_name(one.path)}, not learned from": left
             for one, (_, rest) in zip(material.untagged, untagged, strict=True)
             if (left := learnable(rest, corrected))
         },
@@ -174,7 +174,3 @@ def _train(sources: Sequence[Source], embedded: Embedded | None) -> Training:
     rows: list[Row] = [row for source in sources for row in source.rows]
     click.echo(f"{len(rows)} rows from {len(sources)} files", err=True)
     return train(rows, embedded=embedded, report=lambda step: click.echo(f"  {step}", err=True))
-
-
-def _name(path: Path) -> str:
-    return f"{path.resolve().parent.name}/{path.name}"

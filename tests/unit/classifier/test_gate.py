@@ -71,6 +71,16 @@ def test_one_comment_is_always_within_it(packaged: Model) -> None:
     assert compare(packaged, packaged, {"a": [Row(text="без метки")]}).findings == ()
 
 
+def test_two_files_of_one_name_are_two_sets(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "gold" / "dev.csv" for folder in "ab"]
+    for path, text in zip(paths, ("Спасибо", "Нет воды"), strict=True):
+        path.parent.mkdir(parents=True)
+        path.write_text(f"text,tag\n{text},other\n", encoding="utf-8")
+    found = frozen_sets(paths)
+    assert set(found) == {CORPUS_SET, "gold/dev.csv", str(paths[1].resolve())}
+    assert learnable([Row(text="спасибо!"), Row(text="нет воды!")], found.values()) == []
+
+
 def test_files_that_are_only_measured_on(tmp_path: Path) -> None:
     (tmp_path / "gold.csv").write_text("text,tag\nСпасибо,other\n", encoding="utf-8")
     found = frozen_sets([tmp_path / "gold.csv"])

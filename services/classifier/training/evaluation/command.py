@@ -29,7 +29,7 @@ from services.classifier.training.evaluation.floor import (
 )
 from services.classifier.training.evaluation.reading import Advance, Careful, Fast, Reader
 from services.classifier.training.evaluation.run import MOST_DISGUISED, Evaluation, evaluate
-from services.classifier.training.evaluation.sets import EvaluationSet, Kind, read_set
+from services.classifier.training.evaluation.sets import EvaluationSet, Kind, less, read_set
 from services.classifier.training.frozen import learnable, trace
 from services.classifier.training.rows import Row, distinct, read_corpus, read_source
 from shared.obs import configure_logging
@@ -104,7 +104,7 @@ def freeze(folder: Path) -> None:
 
 
 def read_sets(wanted: Wanted) -> list[EvaluationSet]:
-    """The sets asked for; the corpus's held-out part where no file is named."""
+    """The sets asked for, each with a name of its own; the corpus's held-out part where no file is named."""
     kinds: list[tuple[Kind, tuple[Path, ...]]] = [
         ("labelled", wanted.files),
         ("ham", wanted.ham),
@@ -112,7 +112,19 @@ def read_sets(wanted: Wanted) -> list[EvaluationSet]:
     ]
     without = {trace(row) for path in wanted.without for row in read_set(path, "ham").rows}
     sets = [read_set(path, kind, without=without) for kind, paths in kinds for path in paths]
-    return sets or [held_out_set()]
+    return _named_apart(sets) or [less(held_out_set(), without)]
+
+
+def _named_apart(sets: Sequence[EvaluationSet]) -> list[EvaluationSet]:
+    """A file may be given twice, for its labels and for its spam, and two files may have one name."""
+    named: dict[str, EvaluationSet] = {}
+    for measured in sets:
+        name, count = measured.name, 1
+        while name in named:
+            count += 1
+            name = f"{measured.name} ({count})"
+        named[name] = msgspec.structs.replace(measured, name=name)
+    return list(named.values())
 
 
 def baseline_rows(files: Sequence[Path], sets: Sequence[EvaluationSet]) -> list[Row]:

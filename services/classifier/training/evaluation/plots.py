@@ -61,11 +61,16 @@ def draw_set(name: str, truth: Sequence[str], readings: Mapping[str, Reading], f
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     for kind, figure in figures.items():
-        path = folder / f"{re.sub(r'[^A-Za-z0-9.]+', '-', name.rsplit('.', 1)[0])}-{kind}.png"
+        path = folder / f"{_file_name(name)}-{kind}.png"
         # Nothing but what is drawn: the same readings give the same file.
         figure.savefig(path, dpi=_DPI, metadata={"Software": None})
         drawn.append(path)
     return drawn
+
+
+def _file_name(name: str) -> str:
+    """Of a set: `gold/dev.csv (2)` gives `gold-dev-2`."""
+    return re.sub(r"(?:[^\w.]|_)+", "-", re.sub(r"\.\w+(?= \(\d+\)$|$)", "", name)).strip("-")
 
 
 def _canvas(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Any]:

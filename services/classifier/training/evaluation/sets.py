@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from services.classifier.training.frozen import trace
+from services.classifier.training.frozen import set_name, trace
 from services.classifier.training.records import (
     TrainingError,
     is_our_topic,
@@ -64,17 +64,26 @@ def read_set(path: Path, kind: Kind = "labelled", *, without: Collection[str] = 
         if kind != "spam" or is_spam:
             rows.append(row)
             spam.append(is_spam)
-    left = [index for index, row in enumerate(rows) if trace(row) not in without]
-    if len(left) < len(rows):
-        notes.append(f"{len(rows) - len(left)} comments left out that stand in what was to be left out")
+    return less(
+        EvaluationSet(name=set_name(path), sha256=sha256, rows=tuple(rows), spam=tuple(spam), notes=tuple(notes)),
+        without,
+    )
+
+
+def less(measured: EvaluationSet, without: Collection[str]) -> EvaluationSet:
+    """The set less the rows whose `trace` is in `without`; raises TrainingError where nothing is left."""
+    left = [index for index, row in enumerate(measured.rows) if trace(row) not in without]
     if not left:
-        raise TrainingError(f"{path}: no comment to measure on")
-    return EvaluationSet(
-        name=f"{path.resolve().parent.name}/{path.name}",
-        sha256=sha256,
-        rows=tuple(rows[index] for index in left),
-        spam=tuple(spam[index] for index in left),
-        notes=tuple(notes),
+        raise TrainingError(f"{measured.name}: no comment to measure on")
+    notes = measured.notes
+    if len(left) < len(measured.rows):
+        out = len(measured.rows) - len(left)
+        notes += (f"{out} comments left out that stand in what was to be left out",)
+    return msgspec.structs.replace(
+        measured,
+        rows=tuple(measured.rows[index] for index in left),
+        spam=tuple(measured.spam[index] for index in left),
+        notes=notes,
     )
 
 
