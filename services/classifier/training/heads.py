@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -136,9 +137,12 @@ def examples_for(
     """
     chosen = [(place, row, label) for place, row in enumerate(rows) if (label := label_of(spec.name, row)) is not None]
     labels = [label for _, _, label in chosen]
-    if len(set(labels)) < 2 or min(labels.count(label) for label in set(labels)) < FOLDS:
+    places = np.array([place for place, _, _ in chosen], dtype=np.intp)
+    groups = places if origins is None else np.array(origins)[places]
+    # A copy stands on the same side of a fold as its row: it makes nothing more frequent.
+    counts = Counter(label for label, _ in set(zip(labels, groups.tolist(), strict=True)))
+    if len(counts) < 2 or min(counts.values()) < FOLDS:
         raise TrainingError(f"{spec.name}: at least two values, each {FOLDS} times, are needed to learn it")
-    places = np.array([place for place, _, _ in chosen])
     matrix = features.transform([row.text for _, row, _ in chosen])
     if spec.chars_only:
         matrix = matrix[:, : 2**features.bits]
@@ -152,7 +156,7 @@ def examples_for(
         streamlike=np.array([row.streamlike for _, row, _ in chosen]),
         real=np.array([row.streamlike or row.no_spam for _, row, _ in chosen]),
         places=places,
-        groups=places if origins is None else np.array(origins)[places],
+        groups=groups,
     )
     return examples if embeddings is not None else _with_hints(examples, spec, features)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def _packed(heads: dict[str, Fitted], arrays: dict[str, NDArray[Any]], bits: int
     return packed | _pack([head for head in heads.values() if head.spec.chars_only], prefix + "topic", arrays, bits)
 
 
-def _pack(heads: Iterable[Fitted], group: str, arrays: dict[str, NDArray[Any]], bits: int) -> dict[str, Head]:
+def _pack(heads: Sequence[Fitted], group: str, arrays: dict[str, NDArray[Any]], bits: int) -> dict[str, Head]:
     """Adds the heads' arrays: their columns in common, without those that weigh nothing, as half-precision numbers."""
     prefix = CAREFUL if group.startswith(CAREFUL) else ""
     halves = {head.spec.name: _full(head, bits, careful=bool(prefix)).astype(np.float16) for head in heads}

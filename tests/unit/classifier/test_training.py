@@ -203,6 +203,15 @@ def test_too_little_to_learn_from() -> None:
         train([Row(text=f"текст {number}", tag="other") for number in range(9)])
 
 
+def test_copies_do_not_make_enough_to_learn_from() -> None:
+    spam = [Row(text=row.text, tag="spam") for row in some_rows() if row.tag == "spam"]
+    copied = [row for row in spam if len(with_copies([row])[0]) == 2][:4]
+    rows = copied + [Row(text=row.text, tag="other") for row in some_rows() if row.tag == "other"]
+    assert sum(row.tag == "spam" for row in with_copies(distinct(rows))[0]) == 8
+    with pytest.raises(TrainingError, match="spam: at least two values, each 5 times"):
+        train(rows, bits=BITS)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
