@@ -32,7 +32,7 @@ from sklearn.svm import LinearSVC
 
 from services.classifier.features import CommentFeatures
 from services.classifier.training.evaluation.measures import wilson
-from services.classifier.training.heads import SPECS
+from services.classifier.training.specs import SPECS
 
 TOP = 3
 

@@ -17,7 +17,8 @@ from services.classifier.training.evaluation import measures
 from services.classifier.training.evaluation.figures import Figures, figures_of, hits_figures, tag_figures
 from services.classifier.training.evaluation.reading import Reading
 from services.classifier.training.evaluation.sets import EvaluationSet
-from services.classifier.training.heads import CORPUS_WEIGHT, Fitted, judged_rows
+from services.classifier.training.examples import CORPUS_WEIGHT
+from services.classifier.training.heads import Fitted, judged_rows
 from services.classifier.training.rows import Row
 
 

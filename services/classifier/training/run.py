@@ -17,9 +17,11 @@ from services.classifier.training.borders import TagsUnseen, choose_thresholds, 
 from services.classifier.training.copies import with_copies
 from services.classifier.training.embedded import Embedded
 from services.classifier.training.evaluation.figures import Figures
+from services.classifier.training.examples import Examples, examples_for
 from services.classifier.training.figures import cross_validated
-from services.classifier.training.heads import SPECS, Examples, Fitted, HeadSpec, examples_for, fit_head
+from services.classifier.training.heads import Fitted, fit_head
 from services.classifier.training.rows import Row, distinct
+from services.classifier.training.specs import SPECS, HeadSpec
 
 BITS = 16
 """Of a model in production; tests take fewer."""

@@ -18,7 +18,8 @@ from services.classifier.model import APPEALS, CAREFUL, DEFAULT_MODEL, HEADS, TA
 from services.classifier.training.command import Material, train_model
 from services.classifier.training.copies import with_copies
 from services.classifier.training.embedded import Embedded
-from services.classifier.training.heads import SPECS, examples_for, fit_head, label_of
+from services.classifier.training.examples import examples_for, label_of
+from services.classifier.training.heads import fit_head
 from services.classifier.training.held_out import judge_held_out
 from services.classifier.training.records import TrainingError
 from services.classifier.training.rows import (
@@ -31,6 +32,7 @@ from services.classifier.training.rows import (
     read_untagged,
 )
 from services.classifier.training.run import Training, train
+from services.classifier.training.specs import SPECS
 from services.classifier.training.taxonomy import UnknownTaxonomyError, our_topic, taxonomies
 from tests.fixtures.careful import Words
 from tests.unit.classifier.conftest import BITS, some_rows
