@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,9 +73,10 @@ def train_model(
     What is measured on is never learned: the held-out part of the corpus, and whatever has the same words as a row of
     `evaluate`. `corrections` overrule what else is said of the same words.
 
-    Raises TrainingError for files that cannot be used or make no whole model, and EmbeddingFailed, both before anything
-    is written to `out`.
+    Raises EmbeddingFailed, and TrainingError for files that cannot be used or make no whole model and for an `out` that
+    nothing can be written to; all before anything is written.
     """
+    _check_folder(out)
     sets = _read(material, corrections)
     full = _train([source for _, _, source in sets.learned], embedded)
     alone = len(sets.learned) == sets.own
@@ -108,6 +110,13 @@ def train_model(
     else:
         click.echo(MISSING, err=True)
     return manifest.version
+
+
+def _check_folder(out: Path) -> None:
+    """Said now, not after half an hour."""
+    there = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise TrainingError(f"{out}: no model can be written there")
 
 
 def _read(material: Material, corrections: Source | None) -> _Sets:
