@@ -41,10 +41,13 @@ _RUSSIAN = re.compile(
     r"(?![\w])",
     re.IGNORECASE,
 )
+_COMMONEST = (" не ", " и ", " в ", " на ")
+"""What _RUSSIAN finds first in most texts; looked for as they are, in a tenth of its time."""
 _WORDS = re.compile(r"[^\W\d_]+(?:['ʻʼ’‘`-][^\W\d_]+)*")
 _APOSTROPHES = str.maketrans("ʻʼ’‘`", "'''''")
 _PALOCHKA = re.compile(r"(?<=[а-яё])[1iIlӏӀ|](?=[а-яё\s]|$)|\b[1IӀ](?=[а-яё])")
 _COMMON = frozenset(word for tongue in (*CYRILLIC, *LATIN) for word in tongue.words)
+_LETTERS = frozenset(char for tongue in (*CYRILLIC, *LATIN) for char in tongue.letters)
 _LATIN_ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz")
 _RUSSIAN_ALPHABET = frozenset("абвгдеёжзийклмнопрстуфхцчшщъыьэюя")
 _CYRILLIC_KINDS, _OTHER_KINDS = [Kind.LOWER, Kind.UPPER], [Kind.LATIN, Kind.LATIN_UPPER, Kind.LETTER]
@@ -64,9 +67,13 @@ def languages(texts: Sequence[str], counts: NDArray[np.int32]) -> list[str | Non
         text = texts[index][:MAX_CHARACTERS]
         if mostly_foreign[index]:
             named[index] = _of_other_script(_without_addresses(text), alone=not cyrillic[index])
-        elif cyrillic[index] >= MIN_LETTERS and (_FOREIGN.search(text) or not _RUSSIAN.search(text)):
+        elif cyrillic[index] >= MIN_LETTERS and (_FOREIGN.search(text) or not _plainly_russian(text)):
             named[index] = _of_words(_cyrillic_words(_without_addresses(text)), CYRILLIC, _RUSSIAN_ALPHABET)
     return named
+
+
+def _plainly_russian(text: str) -> bool:
+    return any(word in text for word in _COMMONEST) or _RUSSIAN.search(text) is not None
 
 
 def _without_addresses(text: str) -> str:
@@ -96,9 +103,7 @@ def _of_other_script(text: str, *, alone: bool) -> str | None:
 
 
 def _of_words(words: list[str], tongues: Iterable[Tongue], alphabet: frozenset[str]) -> str | None:
-    if len(_COMMON.intersection(words)) * WORD < MIN_SCORE and alphabet.issuperset(
-        "".join(words).replace("'", "").replace("-", "")
-    ):
+    if len(_COMMON.intersection(words)) * WORD < MIN_SCORE and _LETTERS.isdisjoint("".join(words)):
         # Neither common words nor letters could add up to the lowest score.
         return None
     letters = Counter("".join(words))

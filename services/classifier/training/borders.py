@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.classifier.judgement import Border, Thresholds
 from services.classifier.model import TAGS
-from services.classifier.training.heads import Fitted, judged_rows
+from services.classifier.training.heads import Fitted, as_on_pages, judged_rows
 from services.classifier.training.rows import Row
 
 SURE_ACCURACY = 0.9
@@ -37,6 +37,7 @@ class TagsUnseen:
         places = spam.examples.places[known]
         self.truth = np.array([rows[place].tag for place in places])
         self.streamlike = spam.examples.streamlike[known]
+        self._asking = spam.examples.asking[known]
         likely = np.zeros((len(rows), len(tag.classes)))
         # What is spam was never shown to the tag head.
         outputs = spam.examples.matrix[known] @ tag.coefficients.T + tag.intercepts
@@ -59,28 +60,42 @@ class TagsUnseen:
 
     def judged(self) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
         """Truth and scores of real rows, or of all where there are none."""
-        rows = self.streamlike if self.streamlike.any() else np.ones(len(self.truth), dtype=bool)
+        rows = self._real()
         return self.truth[rows], self.scores[rows]
+
+    def weights(self) -> NDArray[np.float64]:
+        """Of the rows that `judged` returns, for questions to be as rare among them as under real pages."""
+        return as_on_pages(self._asking[self._real()])
+
+    def _real(self) -> NDArray[np.bool_]:
+        return self.streamlike if self.streamlike.any() else np.ones(len(self.truth), dtype=bool)
 
 
 def choose_thresholds(tags: TagsUnseen, spam: Fitted, toxic: Fitted, urgent: Fitted) -> Thresholds:
     """All of them, from rows of the stream where there are enough, else from all."""
     return Thresholds(
-        unsure=choose_unsure(*tags.judged()), toxic=_flag(toxic), urgent=_flag(urgent), spam=_spam_borders(spam)
+        unsure=choose_unsure(*tags.judged(), tags.weights()),
+        toxic=_flag(toxic),
+        urgent=_flag(urgent),
+        spam=_spam_borders(spam),
     )
 
 
-def choose_unsure(truth: NDArray[np.str_], scores: NDArray[np.float64]) -> float:
-    """The lowest confidence from which on SURE_ACCURACY is reached, or the one that MAX_UNSURE still allows."""
+def choose_unsure(
+    truth: NDArray[np.str_], scores: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+) -> float:
+    """The lowest confidence from which on SURE_ACCURACY is reached, or the one that MAX_UNSURE still allows; `weights`
+    rescale the rows to another population."""
+    weights = np.ones(len(truth)) if weights is None else weights
     confidence = scores.max(axis=1)
     right = np.array(TAGS)[scores.argmax(axis=1)] == truth
     highest = 0.0
     for threshold in (hundredth / 100 for hundredth in range(25, 100)):
         sure = confidence >= threshold
-        if sure.mean() < 1 - MAX_UNSURE:
+        if weights[sure].sum() < (1 - MAX_UNSURE) * weights.sum():
             break
         highest = threshold
-        if right[sure].mean() >= SURE_ACCURACY:
+        if weights[sure & right].sum() >= SURE_ACCURACY * weights[sure].sum():
             break
     return highest
 

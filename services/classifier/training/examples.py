@@ -25,7 +25,7 @@ CORPUS_WEIGHT = 0.5
 """Of an invented comment beside a real one's 1: chosen in cross-validation over real ones."""
 UNTAGGED_WEIGHT = 0.3
 """Of a real text of which only is known that it is no spam."""
-SPAM_WEIGHT = 5.0
+SPAM_WEIGHT = 6.0
 """Of an invented spam comment when spam is learned: real pages show hardly any. Chosen so that most spam of a kind that
 was kept aside is caught while false alarms on appeals stay far below one in three hundred."""
 
@@ -41,6 +41,8 @@ class Examples(msgspec.Struct, frozen=True, kw_only=True):
     """Written by citizens, whatever is known of it."""
     places: NDArray[np.intp]
     """Which of all rows each is."""
+    asking: NDArray[np.bool_]
+    """Which hold a question mark."""
     groups: NDArray[np.intp]
     """What has the same number is never on both sides of a fold."""
     hints: sparse.csr_matrix | None = None
@@ -95,6 +97,7 @@ def examples_for(
         streamlike=np.array([row.streamlike for _, row, _ in chosen]),
         real=np.array([row.streamlike or row.no_spam for _, row, _ in chosen]),
         places=places,
+        asking=np.array(["?" in row.text for _, row, _ in chosen]),
         groups=groups,
     )
     return examples if embeddings is not None else _with_hints(examples, spec, features)

@@ -25,8 +25,6 @@ from services.classifier.training.specs import SPECS, HeadSpec
 
 BITS = 16
 """Of a model in production; tests take fewer."""
-MIN_TEXTS = 2
-"""Learned texts that a column must occur in to be stored: what occurs once teaches nothing about other texts."""
 CAREFUL_UNTAGGED = 1_000
 """Texts without a tag that the careful heads learn from: an embedding takes a thousand times as long as the rest."""
 
@@ -80,7 +78,7 @@ def train(
     if embedded is not None:
         careful, read = _careful(rows, origins, features, embedded, report)
         careful_tags = TagsUnseen(careful["spam"], careful["tag"], read).mean_with(tags)
-        unsure = choose_unsure(*careful_tags.judged())
+        unsure = choose_unsure(*careful_tags.judged(), careful_tags.weights())
         figures["careful"] = cross_validated(careful, careful_tags, msgspec.structs.replace(thresholds, unsure=unsure))
         manifest = msgspec.structs.replace(
             manifest,
@@ -151,13 +149,8 @@ def _pack(heads: Sequence[Fitted], group: str, arrays: dict[str, NDArray[Any]], 
 
 
 def _full(head: Fitted, bits: int, *, careful: bool) -> NDArray[np.float64]:
-    """Weights for all columns; those of columns that were hardly seen are nought."""
-    coefficients = head.coefficients.copy()
-    matrix = head.examples.matrix
-    seen = np.asarray((matrix != 0).sum(axis=0)).ravel()
-    if head.examples.hints is not None:
-        seen = seen + MIN_TEXTS * np.asarray((head.examples.hints != 0).sum(axis=0)).ravel()
-    coefficients[:, seen < MIN_TEXTS] = 0
+    """Weights for all columns of all kinds."""
+    coefficients = head.coefficients
     size = coefficients.shape[1]
     if careful and head.spec.chars_only:  # the embedding alone
         return np.concatenate([np.zeros((width(bits), len(coefficients))), coefficients.T])

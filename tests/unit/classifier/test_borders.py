@@ -23,7 +23,7 @@ from services.classifier.training.borders import (
     highest_recall,
 )
 from services.classifier.training.examples import Examples
-from services.classifier.training.heads import Fitted, judged_rows
+from services.classifier.training.heads import QUESTION_MARKS, Fitted, as_on_pages, judged_rows
 from services.classifier.training.rows import Row
 from services.classifier.training.specs import FOLDS, SPECS
 
@@ -58,6 +58,7 @@ def fitted(
             streamlike=np.broadcast_to(np.array(stream), size),
             real=np.broadcast_to(np.array(real), size),
             places=rows,
+            asking=np.zeros(size, dtype=bool),
             groups=rows,
         ),
         unseen=unseen,
@@ -292,3 +293,19 @@ def test_the_stream_decides_where_there_is_enough_of_it() -> None:
     stream[0] = False  # one of one kind too few
     assert judged_rows(yes_or_no("toxic", [0.5] * len(labels), labels, stream=stream).examples).all()
     assert judged_rows(yes_or_no("toxic", [0.5] * 3, ["0", "1", "1"], stream=False).examples).all()
+
+
+def test_questions_count_as_rarely_as_under_real_pages() -> None:
+    asking = np.array([True] * 6 + [False] * 4)
+    weights = as_on_pages(asking)
+    assert np.isclose(weights[asking].sum() / weights.sum(), QUESTION_MARKS)
+    assert np.isclose(weights.mean(), 1)
+    assert as_on_pages(np.array([True, True])).tolist() == [1, 1]
+
+
+def test_unsure_is_chosen_for_the_population_that_weights_describe() -> None:
+    truth = np.array(["other"] * 60 + ["question"] * 40)
+    said = scores(*[("other", 0.95)] * 60, *[("other", 0.5)] * 40)
+    assert choose_unsure(truth, said) == 0.5, "40 of 100 are wrong, and 20 may be unsure"
+    rare = np.array([1.0] * 60 + [0.2] * 40)
+    assert choose_unsure(truth, said, rare) == 0.51, "8 of 68 are wrong, and may be unsure"
