@@ -239,7 +239,7 @@ def _check_gate(live: Model, folder: Path, evaluate: tuple[Path, ...]) -> None:
     try:
         from services.classifier.training.frozen import frozen_sets
         from services.classifier.training.gate import compare
-        from services.classifier.training.rows import TrainingError
+        from services.classifier.training.records import TrainingError
     except ImportError as error:
         raise click.ClickException(
             "the frozen sets are not part of this image: compare and publish from a checkout, or say --anyway"

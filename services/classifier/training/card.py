@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from services.classifier.training.figures import Figures
+from services.classifier.training.evaluation.figures import Figures
 from services.classifier.training.rows import Source
 
 LIMITS = (

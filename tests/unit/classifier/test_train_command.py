@@ -208,6 +208,17 @@ def test_an_embedder_that_fails_stops_it(
     assert not (tmp_path / "out").exists()
 
 
+def test_where_no_model_can_be_written_is_said_before_anything_is_learned(
+    trained: Callable[..., Result], words: Words, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    for out in (tmp_path / "file", tmp_path / "file" / "new" / "model"):
+        result = trained(out=out)
+        assert (result.exit_code, words.read) == (1, [])
+        assert f"{out}: no model can be written there" in result.stderr
+        assert "fitting" not in result.stderr
+
+
 def test_a_file_of_embeddings_that_cannot_be_read_is_named(
     trained: Callable[..., Result], words: Words, tmp_path: Path
 ) -> None:
