@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Column, Index, LargeBinary, MetaData, Table, Text
 
 from shared.db import UtcMoment
 
@@ -61,6 +61,8 @@ action_journal = Table(
     Column("made", Text),
     Column("detail", Text, nullable=False),
     Column("link", Text),
+    Index("ix_action_journal_page", "page", "begun_at"),
+    Index("ix_action_journal_made", "made"),
 )
 """Every action that was begun: state `begun`, then `done`, `failed` or `needs_person`. `made` is the comment that a
 reply became, `text_digest` 16 bytes over a reply's words: by these an echo of ours is recognised when it comes in."""
