@@ -1,9 +1,10 @@
-"""`python -m services.ingest serve | migrate | replay FILE`."""
+"""`python -m services.ingest serve | migrate | replay FILE | decode FILE`."""
 
 from __future__ import annotations
 
 import click
 
+from services.ingest.decode import decode
 from services.ingest.replay.command import replay
 from shared.errors import Transient
 from shared.settings import SettingsError, load_settings
@@ -61,6 +62,7 @@ def _migrate(url: str) -> None:
         raise click.ClickException(f"OTKLIK_INGEST_DATABASE_URL: {error}") from error
 
 
+main.add_command(decode)
 main.add_command(replay)
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -10,6 +10,10 @@ import msgspec
 from services.ingest.connectors.received import Received
 from services.ingest.sources.source import Source
 from shared.events import Action, ActionKind, Platform
+
+
+Decoder = Callable[[bytes, str | None], list[Received]]
+"""`Connector.decode` alone: pure, and to be had without a connection."""
 
 
 class HookAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +40,8 @@ class Polled(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[Received, ...]
     cursor: bytes
     """Opaque to everybody else; at most 4,096 bytes."""
+    payload: bytes = b""
+    """The platform's answer as it came, kept until the events are durable, and for good if one of them is unusable."""
     wait: float = 0.0
     """Seconds until asking again makes sense."""
     behind: bool = False

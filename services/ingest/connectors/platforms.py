@@ -1,0 +1,9 @@
+"""Which platforms there are, and who speaks with each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.ingest.connectors.connector import Decoder
+
+DECODERS: Mapping[str, Decoder] = {}
