@@ -11,7 +11,6 @@ from services.ingest.connectors.received import Received
 from services.ingest.sources.source import Source
 from shared.events import Action, ActionKind, Platform
 
-
 Decoder = Callable[[bytes, str | None], list[Received]]
 """`Connector.decode` alone: pure, and to be had without a connection."""
 
