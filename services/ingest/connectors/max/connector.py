@@ -54,10 +54,14 @@ class Max:
 
     platform: Platform = "max"
 
-    def __init__(self, caller: Caller, *, address: str = API, now: Callable[[], float] = time.time) -> None:
-        """`address` is the API server's; `now` tells the seconds since 1970."""
+    def __init__(
+        self, caller: Caller, *, address: str = API, now: Callable[[], float] = time.time, hold: int = HOLD_SECONDS
+    ) -> None:
+        """`address` is the API server's; `now` tells the seconds since 1970; `hold` is how many a
+        poll may be held back."""
         self._api = MaxApi(caller, address)
         self._now = now
+        self._hold = hold
 
     def decode(self, payload: bytes, page: str | None = None) -> list[Received]:
         """See `decoding.decode`."""
@@ -71,11 +75,11 @@ class Max:
 
     async def poll(self, source: Source, cursor: bytes | None) -> Polled:
         """For where no hook is possible: MAX calls this unfit for production and gives twice a second at most."""
-        query = {"limit": str(BATCH), "timeout": str(HOLD_SECONDS), "types": ",".join(COMMENT_UPDATES)}
+        query = {"limit": str(BATCH), "timeout": str(self._hold), "types": ",".join(COMMENT_UPDATES)}
         if cursor and cursor.isdigit():
             query["marker"] = cursor.decode()
         value, payload = await self._api.read(
-            source.secrets.bot_token, "/updates", query, rates=(UPDATES,), wait=HOLD_SECONDS
+            source.secrets.bot_token, "/updates", query, rates=(UPDATES,), wait=self._hold
         )
         try:
             marker = fit(value, Updates).marker

@@ -47,10 +47,14 @@ class Telegram:
 
     platform: Platform = "telegram"
 
-    def __init__(self, caller: Caller, *, address: str = API, now: Callable[[], float] = time.time) -> None:
-        """`address` is the Bot API server's; `now` tells the seconds since 1970."""
+    def __init__(
+        self, caller: Caller, *, address: str = API, now: Callable[[], float] = time.time, hold: int = HOLD_SECONDS
+    ) -> None:
+        """`address` is the Bot API server's; `now` tells the seconds since 1970; `hold` is how many a
+        poll may be held back."""
         self._api = BotApi(caller, address)
         self._now = now
+        self._hold = hold
 
     def decode(self, payload: bytes, page: str | None = None) -> list[Received]:
         """See `decoding.decode`."""
@@ -69,10 +73,10 @@ class Telegram:
         poll goes without: nothing depends on numbers that grow.
         """
         kept = _cursor(cursor)
-        arguments: dict[str, object] = {"timeout": HOLD_SECONDS, "limit": BATCH, "allowed_updates": KINDS}
+        arguments: dict[str, object] = {"timeout": self._hold, "limit": BATCH, "allowed_updates": KINDS}
         if kept is not None and 0 <= self._now() - kept.at < FRESH_SECONDS:
             arguments["offset"] = kept.offset
-        result, payload = await self._api.read(source.secrets.bot_token, "getUpdates", arguments, wait=HOLD_SECONDS)
+        result, payload = await self._api.read(source.secrets.bot_token, "getUpdates", arguments, wait=self._hold)
         updates = result if isinstance(result, list) else []
         numbers = [number for update in updates if (number := _number(update)) is not None]
         following = b""
