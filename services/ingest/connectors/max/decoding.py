@@ -10,6 +10,10 @@ from services.ingest.submission import EventKind, Submission, SubmittedAttachmen
 from shared.events.base import MAX_ATTACHMENTS
 
 MAX_URL = 2_048
+UNUSABLE = frozenset(
+    {"unreadable update", "unreadable message", "comment without an id", "comment_removed without an id"}
+)
+"""Reasons that tell of a fault, theirs or ours, and not of something that is none of ours."""
 
 _KINDS = {
     "image": "photo",

@@ -25,6 +25,8 @@ from services.ingest.submission import Submission
 from shared.events import AuthorKind
 
 NOTHING = "nothing new"
+UNUSABLE = frozenset({"unreadable update", "unreadable message", "message without an address"})
+"""Reasons that tell of a fault, theirs or ours, and not of something that is none of ours."""
 LAST_SECOND = 4_102_444_799
 """The end of 2099; a later time is a mistake."""
 
