@@ -142,6 +142,10 @@ async def test_a_reply_stands_under_the_comment_and_is_found_again(max_: MaxStan
     assert done.link is not None
     assert done.link.startswith(f"https://max.ru/c/{max_.chat}/")
     assert await connector.look(source, action, "k") == done
+    # The same words once more, later: that reply is not this one.
+    ordered = action.ordered_at + timedelta(hours=2)
+    later = action_of(source, "reply", f"max:{comment}", "До девяти.", post=post, ordered_at=ordered)
+    assert await connector.look(source, later, "k") is None
 
     lost = action_of(source, "reply", f"max:{comment}", "И  в воскресенье.\nТоже.", post=post)
     assert await connector.look(source, lost, "k") is None
@@ -158,11 +162,6 @@ async def test_a_reply_stands_under_the_comment_and_is_found_again(max_: MaxStan
     assert found is not None
     assert found.comment == f"max:{max_.replies_to(comment)[1].mid}"
     assert len(max_.replies_to(comment)) == 2
-
-    # The same words once more, later: that reply is not this one.
-    ordered = action.ordered_at + timedelta(hours=1)
-    later = action_of(source, "reply", f"max:{comment}", "До девяти.", post=post, ordered_at=ordered)
-    assert await connector.look(source, later, "k") is None
 
 
 async def test_a_deletion_is_looked_up(max_: MaxStandin, connector: Max) -> None:

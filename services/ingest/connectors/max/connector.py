@@ -31,8 +31,8 @@ BATCH = 100
 """Updates of one poll."""
 MAX_REPLY = 4_000
 """Characters of a comment (dev.max.ru/docs-api, POST /messages/{messageId}/comments)."""
-SKEW = timedelta(minutes=5)
-"""That MAX's clock and ours may differ, when a reply is looked for."""
+SKEW = timedelta(hours=1)
+"""That MAX's clock and ours may differ, when a reply is looked for: one not found would be sent twice."""
 MAX_PAGES = 50
 """Of a post's comments, newest first, that are searched for a reply of ours."""
 
