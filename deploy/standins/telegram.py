@@ -50,6 +50,8 @@ class TelegramStandin(Standin):
         self.token, self.channel, self.group = token, channel, group
         self.member: Json = dict(RIGHTS)
         """The bot's place in the group."""
+        self.in_channel = True
+        """Whether the bot is in the channel too."""
         self.messages: dict[int, Json] = {}
         """Of the group, by number; a deleted one is gone."""
         self.posts: dict[int, int] = {}
@@ -178,6 +180,8 @@ class TelegramStandin(Standin):
             self.webhook = {}
             return True
         chat = self._chat(arguments)
+        if method == "getChat" and chat == self.channel and not self.in_channel:
+            raise Refusal(400, "Bad Request: chat not found")
         if method == "getChat":
             kind, linked = ("channel", self.group) if chat == self.channel else ("supergroup", self.channel)
             return {"id": chat, "type": kind, "title": "Stand-in", "linked_chat_id": linked}

@@ -218,6 +218,11 @@ async def test_what_a_test_of_rights_finds(telegram: TelegramStandin, connector:
     await subscribed(telegram, "https://otklik.example/hooks/telegram/town")
     second = await connector.test(source)
     assert (second.reads, second.problems) == (True, ())
+    telegram.in_channel = False
+    third = await connector.test(source_in(telegram))
+    assert (third.reads, third.problems, third.group) == (True, (), str(telegram.group))
+    assert not (await connector.test(source)).reads
+    telegram.in_channel = True
     telegram.member = {"status": "member"}
     assert not (await connector.test(source)).reads
     telegram.member = {"status": "left"}

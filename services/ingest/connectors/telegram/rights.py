@@ -45,14 +45,16 @@ async def find_rights(api: BotApi, source: Source, now: float) -> Rights:
     problems: list[str] = []
     me = _as((await api.read(token, "getMe"))[0], User)
     hook = _as((await api.read(token, "getWebhookInfo"))[0], Webhook)
-    channel = await _chat(api, token, source.page.removeprefix("telegram:"))
-    group = source.group
-    if channel is None:
-        problems.append("The channel is not to be seen: add the bot to it as an administrator (no right is needed).")
-    elif channel.linked_chat_id is None:
-        problems.append("The channel has no discussion group: link one in the channel's settings, under Discussion.")
-    else:
+    page, group = source.page.removeprefix("telegram:"), source.group
+    channel = await _chat(api, token, page)
+    if channel is not None and channel.linked_chat_id is not None:
         group = str(channel.linked_chat_id)
+    elif channel is not None:
+        problems.append("The channel has no discussion group: link one in the channel's settings, under Discussion.")
+    elif not await _leads_to(api, token, group, page):
+        problems.append(
+            "The channel is not to be seen: add the bot to it as an administrator; it needs no right there."
+        )
     member = await _member(api, token, group, me)
     reads = _membership(member, me, group, problems)
     reads = _way(source, hook, now, problems) and reads
@@ -114,6 +116,12 @@ async def _chat(api: BotApi, token: str | None, chat: str) -> Chat | None:
         return _as((await api.read(token, "getChat", {"chat_id": int(chat)}))[0], Chat)
     except (Gone, NotAllowed, Refused, PageMoved):
         return None
+
+
+async def _leads_to(api: BotApi, token: str | None, group: str | None, page: str) -> bool:
+    """Whether a group, where the bot may be without being in the channel, names the channel."""
+    chat = None if group is None else await _chat(api, token, group)
+    return chat is not None and str(chat.linked_chat_id) == page
 
 
 async def _member(api: BotApi, token: str | None, group: str | None, me: User) -> Member | None:
