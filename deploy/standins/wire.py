@@ -35,6 +35,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             return {}
 
 
+    def form(self) -> dict[str, object]:
+        """The body's fields, where it is a form."""
+        kind = self.headers.get("content-type", "")
+        return dict(parse_qsl(self.body.decode())) if kind.startswith("application/x-www-form-urlencoded") else {}
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What is answered: `json` is encoded, `text` sent as it is."""
 

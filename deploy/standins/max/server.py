@@ -6,40 +6,21 @@ import asyncio
 import contextlib
 import time
 
-import click
 import msgspec
 
 from deploy.standins.delivery import Delivery, Target
 from deploy.standins.faults import Fault, Faults
-from deploy.standins.wire import Answer, Request, Standin, serve
+from deploy.standins.max.channel import BOT, Channel, Json, Kept
+from deploy.standins.wire import Answer, Request, Standin
 
 HEADER = "X-Max-Bot-Api-Secret"
-BOT = {"user_id": 900, "first_name": "Bot", "is_bot": True}
 RIGHTS = ("read_all_messages", "write", "edit", "delete")
 MAX_TEXT = 4_000
 UNKNOWN = Answer(status=400, json={"code": "proto.payload", "message": "Unknown id"})
 
-Json = dict[str, object]
 
-
-class Kept(msgspec.Struct, kw_only=True):
-    """A post or a comment, as it is kept: `post` is None for a post."""
-
-    mid: str
-    sequence: int
-    text: str
-    post: str | None = None
-    to: str | None = None
-    sender: Json | None = None
-
-    @property
-    def at(self) -> int:
-        """Milliseconds."""
-        return self.sequence >> 16
-
-
-class MaxStandin(Standin):
-    """What people do there are its plain methods."""
+class MaxStandin(Channel, Standin):
+    """What a bot may ask; what people do is in `Channel`."""
 
     def __init__(
         self,
@@ -48,12 +29,10 @@ class MaxStandin(Standin):
         chat: int = -70000000000001,
         retry_seconds: float = 0.1,
     ) -> None:
-        super().__init__()
-        self.token, self.chat = token, chat
+        Channel.__init__(self, chat=chat)
+        Standin.__init__(self)
+        self.token = token
         self.permissions = list(RIGHTS)
-        self.posts: dict[str, Kept] = {}
-        self.comments: dict[str, Kept] = {}
-        """By mid; a deleted one is gone."""
         self.closed = False
         """Comments are switched off: sending one is answered with 500, as MAX does."""
         self.subscriptions: list[Json] = []
@@ -62,7 +41,6 @@ class MaxStandin(Standin):
         self.calls: list[tuple[str, Request]] = []
         self.faults = Faults()
         self._marker = 25_000_000
-        self._count = 0
         self._news = asyncio.Event()
         self.delivery = Delivery(self._target, retry_seconds=retry_seconds)
 
@@ -74,45 +52,10 @@ class MaxStandin(Standin):
         await self.delivery.stop()
         await super().stop()
 
-    # What people do.
-
-    def publish(self, text: str, *, at: int | None = None) -> str:
-        """A post appears, at `at` milliseconds or now; returns its mid."""
-        post = self._keep(text, at=at)
-        self.posts[post.mid] = post
-        self._tell({"update_type": "message_created", "message": self._shown(post)})
-        return post.mid
-
-    def comment(self, post: str, text: str, *, to: str | None = None, at: int | None = None, told: bool = True) -> str:
-        """Somebody comments the post, or the comment `to` under it; MAX does not say who. `told` is whether an update
-        tells of it. Returns its mid."""
-        comment = self._keep(text, post=post, to=to, at=at)
-        self.comments[comment.mid] = comment
-        if told:
-            self._tell({"update_type": "comment_created", "message": self._shown(comment)})
-        return comment.mid
-
-    def edit(self, mid: str, text: str) -> None:
-        """A comment is edited."""
-        self.comments[mid].text = text
-        self._tell({"update_type": "comment_edited", "message": self._shown(self.comments[mid])})
-
-    def remove(self, mid: str, by: int = 77) -> None:
-        """A comment is deleted."""
-        comment = self.comments.pop(mid)
-        told = {"message_id": mid, "chat_id": self.chat, "user_id": by, "post_id": comment.post}
-        self._tell({"update_type": "comment_removed"} | told)
-
-    def replies_to(self, mid: str) -> list[Kept]:
-        """What the bot wrote in answer to a comment."""
-        return [it for it in self.comments.values() if it.to == mid and it.sender is BOT]
-
-    # What is asked.
-
     async def answer(self, request: Request) -> Answer:
         """The API; orders under `/standin/`; posts and comments as text at `/`."""
         if request.path == "/":
-            return Answer(text=self._page())
+            return Answer(text=self.page())
         if request.path.startswith("/standin/"):
             return self._order(request.path.removeprefix("/standin/"), request.json())
         if request.headers.get("authorization") != self.token:
@@ -164,7 +107,7 @@ class MaxStandin(Standin):
         if comment is None or comment.post != post:
             return UNKNOWN
         if name == "comment":
-            return Answer(json=self._shown(comment))
+            return Answer(json=self.shown(comment))
         if not {"read_all_messages", "delete"} <= set(self.permissions):
             return Answer(status=403, json={"code": "access.denied", "message": "No right to delete"})
         self.remove(comment.mid, by=900)
@@ -181,10 +124,10 @@ class MaxStandin(Standin):
         to = str(link.get("mid")) if isinstance(link, dict) else None
         if to is not None and to not in self.comments:
             return UNKNOWN
-        comment = self._keep(text, post=post, to=to, sender=BOT)
+        comment = self.keep(text, post=post, to=to, sender=BOT)
         self.comments[comment.mid] = comment
-        self._tell({"update_type": "comment_created", "message": self._shown(comment)})
-        return Answer(json={"message": self._shown(comment)})
+        self.tell({"update_type": "comment_created", "message": self.shown(comment)})
+        return Answer(json={"message": self.shown(comment)})
 
     async def _do_updates(self, request: Request) -> Answer:
         if self.subscriptions:
@@ -201,43 +144,17 @@ class MaxStandin(Standin):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), left)
 
-    # Inside.
-
-    def _keep(
-        self, text: str, *, post: str | None = None, to: str | None = None, at: int | None = None,
-        sender: Json | None = None,
-    ) -> Kept:  # fmt: skip
-        self._count += 1
-        sequence = ((at or int(time.time() * 1_000)) << 16) | (self._count & 0xFFFF)
-        mid = f"mid.{self.chat & (2**64 - 1):016x}{sequence:016x}"
-        return Kept(mid=mid, sequence=sequence, text=text, post=post, to=to, sender=sender)
-
-    def _shown(self, kept: Kept) -> Json:
-        recipient: Json = {"chat_type": "channel", "chat_id": self.chat}
-        shown: Json = {
-            "recipient": recipient,
-            "timestamp": kept.at,
-            "body": {"mid": kept.mid, "seq": kept.sequence, "text": kept.text},
-        }
-        if kept.post is not None:
-            recipient["post_id"] = kept.post
-        if kept.sender is not None:
-            shown["sender"] = kept.sender
-        if kept.to is not None:
-            body = {"mid": kept.to, "seq": int(kept.to[-16:], 16), "text": ""}
-            shown["link"] = {"type": "reply", "chat_id": self.chat, "message": body}
-        return shown
-
     def _listed(self, kept: list[Kept], request: Request) -> list[Json]:
         before = int(request.query.get("before") or 2**62)
         count = int(request.query.get("count") or 50)
         chosen = sorted((it for it in kept if it.at < before), key=lambda it: it.sequence, reverse=True)
-        return [self._shown(it) for it in chosen[:count]]
+        return [self.shown(it) for it in chosen[:count]]
 
     def _member(self) -> Json:
         return BOT | {"is_owner": False, "is_admin": True, "permissions": self.permissions}
 
-    def _tell(self, update: Json) -> None:
+    def tell(self, update: Json) -> None:
+        """It waits for the bot."""
         update["timestamp"] = int(time.time() * 1_000)
         self._marker += 1
         self.updates.append((self._marker, msgspec.json.decode(msgspec.json.encode(update))))
@@ -270,15 +187,6 @@ class MaxStandin(Standin):
             return Answer(json={})
         return Answer(status=404, json={})
 
-    def _page(self) -> str:
-        lines = ["Stand-in for MAX: the channel", ""]
-        for post in self.posts.values():
-            lines.append(f"{post.mid} {post.text}")
-            for it in self.comments.values():
-                if it.post == post.mid:
-                    lines.append(f"    {it.mid} {'[page] ' if it.sender is BOT else ''}{it.text}")
-        return "\n".join(lines)
-
 
 def _method(request: Request) -> str:
     parts = request.path.strip("/").split("/")
@@ -294,14 +202,3 @@ def _method(request: Request) -> str:
             return "comment"
         return {"POST": "send", "DELETE": "delete"}.get(request.method, "comments")
     return first
-
-
-@click.command()
-@click.option("--port", default=8012, show_default=True)
-def main(port: int) -> None:
-    """The stand-in for MAX, until it is interrupted."""
-    asyncio.run(serve(MaxStandin(), port))
-
-
-if __name__ == "__main__":
-    main()

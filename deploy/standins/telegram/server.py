@@ -7,21 +7,16 @@ import contextlib
 import random
 import time
 
-import click
 import msgspec
 
 from deploy.standins.delivery import Delivery, Target
 from deploy.standins.faults import Fault, Faults
-from deploy.standins.wire import Answer, Request, Standin, serve
+from deploy.standins.telegram.group import Group, Json
+from deploy.standins.wire import Answer, Request, Standin
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
-ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
-AS_CHANNEL = {"id": 136817688, "is_bot": True, "first_name": "Channel"}
-SERVICE = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
 RIGHTS = {"status": "administrator", "can_delete_messages": True, "can_restrict_members": True}
 MAX_TEXT = 4_096
-
-Json = dict[str, object]
 
 
 class Refusal(Exception):
@@ -34,8 +29,8 @@ class Refusal(Exception):
         self.parameters = parameters
 
 
-class TelegramStandin(Standin):
-    """What people do there are its plain methods; what a bot may ask are `_do_<method>`."""
+class TelegramStandin(Group, Standin):
+    """What a bot may ask; what people do is in `Group`."""
 
     def __init__(
         self,
@@ -46,26 +41,20 @@ class TelegramStandin(Standin):
         retry_seconds: float = 0.1,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.token, self.channel, self.group = token, channel, group
+        Group.__init__(self, bot=int(token.partition(":")[0]), channel=channel, group=group)
+        Standin.__init__(self)
+        self.token = token
         self.member: Json = dict(RIGHTS)
         """The bot's place in the group."""
         self.in_channel = True
         """Whether the bot is in the channel too."""
-        self.messages: dict[int, Json] = {}
-        """Of the group, by number; a deleted one is gone."""
-        self.posts: dict[int, int] = {}
-        """Number of each post's copy in the group."""
         self.calls: list[tuple[str, Json]] = []
         self.faults = Faults()
-        self.moved_to: int | None = None
-        """The supergroup that the group became."""
         self.webhook: Json = {}
         self.updates: list[Json] = []
         """Not yet confirmed."""
         self._numbers = random.Random(seed)  # noqa: S311  # no secret
         self._next_update = self._numbers.randrange(10**6, 10**9)
-        self._next_message = 1
         self._news = asyncio.Event()
         self._asked = 0
         self.delivery = Delivery(self._target, retry_seconds=retry_seconds)
@@ -78,80 +67,20 @@ class TelegramStandin(Standin):
         await self.delivery.stop()
         await super().stop()
 
-    # What people do.
-
-    def publish(self, text: str) -> int:
-        """A post appears in the channel and, as an automatic copy, in the group; returns its number."""
-        post = len(self.posts) + 1
-        chat = {"id": self.channel, "type": "channel", "title": "Channel"}
-        copy = self._message(text, SERVICE, sender_chat=chat, is_automatic_forward=True)
-        copy["forward_origin"] = {"type": "channel", "chat": chat, "message_id": post, "date": copy["date"]}
-        self.posts[post] = int(str(copy["message_id"]))
-        self._tell("message", copy)
-        return post
-
-    def comment(
-        self, post: int, text: str | None, *, author: int = 5001, to: int | None = None, sender_chat: int | None = None,
-        **content: object,
-    ) -> int:  # fmt: skip
-        """Somebody comments the post, or the comment `to` under it; returns the message's number."""
-        root = self.posts[post]
-        replied = {name: it for name, it in self.messages[to or root].items() if name != "reply_to_message"}
-        sender: Json = {"id": author, "is_bot": False, "first_name": "Name"}
-        more: Json = dict(content)
-        if sender_chat is not None:
-            sender = ANONYMOUS if sender_chat == self.group else AS_CHANNEL
-            more["sender_chat"] = {"id": sender_chat, "type": "channel", "title": "Other"}
-        message = self._message(text, sender, message_thread_id=root, reply_to_message=replied, **more)
-        self._tell("message", message)
-        return int(str(message["message_id"]))
-
-    def speak(self, text: str) -> None:
-        """Somebody writes in the group, under no post."""
-        self._tell("message", self._message(text, {"id": 5002, "is_bot": False, "first_name": "Name"}))
-
-    def edit(self, number: int, text: str | None = None) -> None:
-        """A message is edited; None tells of an edit that changed no words."""
-        message = self.messages[number]
-        if text is not None:
-            message["text"] = text
-        message["edit_date"] = int(time.time())
-        self._tell("edited_message", message)
-
-    def migrate(self, group: int) -> None:
-        """The group becomes a supergroup with another id; the old one is told so."""
-        old, self.moved_to = self.group, group
-        message = self._message(None, ANONYMOUS, migrate_to_chat_id=group)
-        self._tell("message", message)
-        self.group = group
-        self._tell("message", self._message(None, ANONYMOUS, migrate_from_chat_id=old))
-
     def forget_numbers(self) -> None:
         """A week without updates has passed: the next number is any."""
         self._next_update = self._numbers.randrange(1, 10**9)
 
-    def replies_to(self, number: int) -> list[Json]:
-        """What the bot wrote in answer to a message."""
-        found = []
-        for message in self.messages.values():
-            replied = message.get("reply_to_message")
-            by_bot = isinstance(sender := message.get("from"), dict) and sender.get("id") == self._bot
-            if by_bot and isinstance(replied, dict) and replied.get("message_id") == number:
-                found.append(message)
-        return found
-
-    # What is asked.
-
     async def answer(self, request: Request) -> Answer:
         """The Bot API under `/bot<token>/`, orders under `/standin/`, and all messages as text at `/`."""
         if request.path == "/":
-            return Answer(text=self._page())
+            return Answer(text=self.page())
         if request.path.startswith("/standin/"):
             return self._order(request.path.removeprefix("/standin/"), request.json())
         prefix = f"/bot{self.token}/"
         if not request.path.startswith(prefix):
             return Answer(status=401, json={"ok": False, "error_code": 401, "description": "Unauthorized"})
-        method, arguments = request.path.removeprefix(prefix), request.json() | dict(request.query)
+        method, arguments = request.path.removeprefix(prefix), request.json() | request.form() | dict(request.query)
         self.calls.append((method, arguments))
         if (instead := await self.faults.before(method)) is not None:
             return instead
@@ -169,7 +98,7 @@ class TelegramStandin(Standin):
         if method == "getUpdates":
             return await self._do_get_updates(arguments)
         if method == "getMe":
-            return {"id": self._bot, "is_bot": True, "first_name": "Bot", "can_read_all_group_messages": False}
+            return {"id": self.bot, "is_bot": True, "first_name": "Bot", "can_read_all_group_messages": False}
         if method == "getWebhookInfo":
             return {"url": "", "pending_update_count": len(self.updates)} | self.webhook
         if method == "setWebhook":
@@ -231,13 +160,7 @@ class TelegramStandin(Standin):
                 raise Refusal(400, "Bad Request: message to be replied not found")
             more["reply_to_message"] = {name: it for name, it in replied.items() if name != "reply_to_message"}
             more["message_thread_id"] = replied.get("message_thread_id", replied["message_id"])
-        return self._message(text, {"id": self._bot, "is_bot": True, "first_name": "Bot"}, **more)
-
-    # Inside.
-
-    @property
-    def _bot(self) -> int:
-        return int(self.token.partition(":")[0])
+        return self.write(text, {"id": self.bot, "is_bot": True, "first_name": "Bot"}, **more)
 
     def _chat(self, arguments: Json) -> int:
         chat = arguments.get("chat_id")
@@ -248,21 +171,8 @@ class TelegramStandin(Standin):
             raise Refusal(400, words, migrate_to_chat_id=self.moved_to)
         raise Refusal(400, "Bad Request: chat not found")
 
-    def _message(self, text: str | None, sender: Json, **more: object) -> Json:
-        number = self._next_message
-        self._next_message += 1
-        message: Json = {
-            "message_id": number,
-            "date": int(time.time()),
-            "chat": {"id": self.group, "type": "supergroup", "title": "Group"},
-            "from": sender,
-        }
-        if text is not None:
-            message["text"] = text
-        self.messages[number] = message | more
-        return self.messages[number]
-
-    def _tell(self, kind: str, message: Json) -> None:
+    def tell(self, kind: str, message: Json) -> None:
+        """It waits for the bot."""
         update = {"update_id": self._next_update, kind: msgspec.json.decode(msgspec.json.encode(message))}
         self._next_update += 1
         self.updates.append(update)
@@ -290,22 +200,3 @@ class TelegramStandin(Standin):
             self.faults.add(str(order["method"]), msgspec.convert(order["fault"], Fault))
             return Answer(json={})
         return Answer(status=404, json={})
-
-    def _page(self) -> str:
-        lines = ["Stand-in for Telegram: the discussion group", ""]
-        for number, message in self.messages.items():
-            indent = "" if message.get("is_automatic_forward") else "    "
-            by_bot = isinstance(sender := message.get("from"), dict) and sender.get("id") == self._bot
-            lines.append(f"{indent}{number} {'[page] ' if by_bot else ''}{message.get('text') or '…'}")
-        return "\n".join(lines)
-
-
-@click.command()
-@click.option("--port", default=8011, show_default=True)
-def main(port: int) -> None:
-    """The stand-in for Telegram, until it is interrupted."""
-    asyncio.run(serve(TelegramStandin(), port))
-
-
-if __name__ == "__main__":
-    main()
