@@ -34,7 +34,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         except msgspec.MsgspecError:
             return {}
 
-
     def form(self) -> dict[str, object]:
         """The body's fields, where it is a form."""
         kind = self.headers.get("content-type", "")
