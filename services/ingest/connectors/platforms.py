@@ -5,5 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.ingest.connectors.connector import Decoder
+from services.ingest.connectors.max.decoding import decode as decode_max
+from services.ingest.connectors.telegram.decoding import decode as decode_telegram
 
-DECODERS: Mapping[str, Decoder] = {}
+DECODERS: Mapping[str, Decoder] = {"max": decode_max, "telegram": decode_telegram}
