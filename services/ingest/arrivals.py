@@ -17,7 +17,7 @@ import structlog
 from services.ingest.connectors.received import PostCopy, Received, Thread
 from services.ingest.intake import MAX_BATCH, Counts
 from services.ingest.sources.source import Source
-from services.ingest.submission import Entry, Refusal, Submission, to_entry
+from services.ingest.submission import Entry, Refusal, Submission, to_entry, to_entry_read_back
 from shared.bus import Outgoing
 from shared.clock import Clock, NewId, new_id, utc_now
 from shared.events import DeadLetter
@@ -116,7 +116,7 @@ class Arrivals:
             if submission.author_kind == "page" and submission.event == "created" and await self._echoes(submission):
                 echoes += 1
                 continue
-            result = self._entry(source, _with_post(submission, event, posts), received_at, f"{trace}-{number}")
+            result = self._entry(source, event, _with_post(submission, event, posts), received_at, f"{trace}-{number}")
             if isinstance(result, Entry):
                 entries.append(result)
             else:
@@ -174,7 +174,9 @@ class Arrivals:
             fresh.append(event)
         return fresh, len(events) - len(fresh)
 
-    def _entry(self, source: Source, submission: Submission, received_at: datetime, trace: str) -> Entry | Refusal:
+    def _entry(
+        self, source: Source, event: Received, submission: Submission, received_at: datetime, trace: str
+    ) -> Entry | Refusal:
         if submission.page != source.page:
             return Refusal(error=f"page: it is about another page than {source.page}")
         try:
@@ -183,7 +185,8 @@ class Arrivals:
         except msgspec.ValidationError as error:
             # Names the field and what was expected; a value is quoted only of the few that are words of ours.
             return Refusal(error=str(error)[:500])
-        return to_entry(checked, author_key=self._author_key, received_at=received_at, trace=trace)
+        make = to_entry_read_back if event.read_back else to_entry
+        return make(checked, author_key=self._author_key, received_at=received_at, trace=trace)
 
 
 def _empty(submission: Submission) -> bool:
