@@ -107,6 +107,19 @@ def author_hash(key: bytes, platform: str, author: str) -> str:
     return urlsafe_b64encode(digest[:AUTHOR_BYTES]).rstrip(b"=").decode()
 
 
+def held(submission: Submission) -> Submission | Refusal:
+    """A submission that a connector built from whatever came, held to the same bounds as what a client sends."""
+    try:
+        checked = msgspec.convert(msgspec.to_builtins(submission), Submission)
+        msgspec.json.encode(checked)
+    except msgspec.ValidationError as error:
+        # Names the field and what was expected; a value is quoted only of the few that are words of ours.
+        return Refusal(error=str(error)[:500])
+    except UnicodeEncodeError:
+        return Refusal(error="text: half of a surrogate pair is no text")
+    return checked
+
+
 def to_entry(submission: Submission, *, author_key: bytes, received_at: datetime, trace: str) -> Entry | Refusal:
     """The event that `submission` becomes, or why it becomes none."""
     platform, page, kind = submission.platform, submission.page, submission.event
