@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from services.ingest.connectors.connector import Decoder
 from services.ingest.connectors.max.decoding import decode as decode_max
+from services.ingest.connectors.ok.decoding import decode as decode_ok
 from services.ingest.connectors.telegram.decoding import decode as decode_telegram
 
-DECODERS: Mapping[str, Decoder] = {"max": decode_max, "telegram": decode_telegram}
+DECODERS: Mapping[str, Decoder] = {"max": decode_max, "ok": decode_ok, "telegram": decode_telegram}
