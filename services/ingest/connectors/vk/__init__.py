@@ -1,1 +1,1 @@
-"""VK: communities' walls, photos, videos, goods and topics. What needs which credential stands in docs/connect-vk.md."""
+"""VK: communities' walls, photos, videos, goods and topics; which credential does what: docs/connect-vk.md."""

@@ -30,7 +30,7 @@ COMMENT_EVENTS: dict[str, tuple[Kind, EventKind]] = {
 }
 """Types of the events that tell of comments."""
 _OTHER = frozenset(
-    [
+    (
         "app_payload",
         "audio_new",
         "confirmation",
@@ -71,7 +71,7 @@ _OTHER = frozenset(
         "wall_repost",
         "wall_schedule_post_delete",
         "wall_schedule_post_new",
-    ]
+    )
 )
 """Types that are skipped under their own name; all others are skipped as unknown, so that reasons stay few."""
 
