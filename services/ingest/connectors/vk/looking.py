@@ -45,7 +45,7 @@ class Looking:
         if action.kind == "reply":
             return await self._reply(source, action, place, number)
         try:
-            if action.kind == "delete" and place.kind != "video":
+            if action.kind == "delete" and place.kind in ("wall", "board"):
                 gone = await self._find(source, place, number) is None
                 return Done(link=place.link()) if gone else None
             if action.kind == "ban":
