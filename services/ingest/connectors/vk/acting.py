@@ -101,7 +101,7 @@ class Acting:
 def target(source: Source, action: Action) -> tuple[Place, int]:
     """What an action is about; raises Refused where that is no comment on the source's page."""
     found = find_comment(action.comment)
-    if found is None or not found[0].owner or action.page != source.page:
+    if found is None or action.page != source.page or found[0].owner != owner_of(source.page):
         raise Refused("not a comment of this page")
     return found
 

@@ -85,25 +85,30 @@ class Walking:
         asked = [section.comments(place, *each[1:]) for place, each in zip(places, at.work, strict=False)]
         answers = await self._api.read_all(reader, asked)
         events: list[Received] = []
-        rest = at.work
-        for place, answer in zip(places, answers, strict=False):
-            work: tuple[Work, ...] = ()
+        found: list[Work] = []
+        after = at
+        for read, (place, answer) in enumerate(zip(places, answers, strict=False), start=1):
+            work: list[Work] = []
             told: list[Received] = []
             if not isinstance(answer, PlatformError):
-                work, told = _below(page, section, place, table(answer), done=rest[0], since=at.since)
-            left = msgspec.structs.replace(at, work=work + rest[1:])
-            if len(_encode(left)) > MAX_CURSOR and rest is not at.work:
-                # Read again once there is room: what is new goes first, and so the work never outgrows the cursor.
+                work, told = _below(page, section, place, table(answer), done=at.work[read - 1], since=at.since)
+            # Threads go first: a first level, which alone makes the work grow, is read when no thread is left, and so
+            # what one answer adds always fits.
+            ahead = sorted([*found, *work, *at.work[read:]], key=lambda each: each[1] == 0)
+            then = msgspec.structs.replace(at, work=tuple(ahead))
+            if read > 1 and len(_encode(then)) > MAX_CURSOR:
+                # It is read again once there is room.
                 break
             events += told
-            rest = left.work
-        return _polled(events, msgspec.structs.replace(at, work=rest))
+            found += work
+            after = then
+        return _polled(events, after)
 
 
 def _below(
     page: str, section: Section, place: Place, answer: dict[str, Any], *, done: Work, since: int
-) -> tuple[tuple[Work, ...], list[Received]]:
-    """What is still to be read after an answer, threads first, and what it tells."""
+) -> tuple[list[Work], list[Received]]:
+    """What is still to be read after an answer, and what it tells."""
     number, thread, offset = done
     work: list[Work] = []
     events: list[Received] = []
@@ -116,7 +121,9 @@ def _below(
             at = place if place.object else place_of(comment, section.kind, place.owner)
             events.append(skipped("comment without its post") if at is None else read_back(comment, at, page=page))
     after = more(section, answer, thread=thread, offset=offset, since=since)
-    return (*work, *(() if after is None else ((number, thread, after),))), events
+    if after is not None:
+        work.append((number, thread, after))
+    return work, events
 
 
 def _polled(events: list[Received], cursor: Cursor) -> Polled:
