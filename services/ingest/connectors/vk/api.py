@@ -102,7 +102,7 @@ class Api:
         answer = await self._answer(token, "execute", {"code": f"return [{calls}];"}, writing=False)
         code = _error(answer)
         if code is not None:
-            raise Refused("execute") if code in _EXECUTE_FAILS else failure(code, writing=False)
+            raise Refused("execute") if code in _EXECUTE_FAILS else self._refusal(token, code, writing=False)
         results = items(answer.get("response"))
         if len(results) != len(methods):
             raise NotSent("VK answered something else than what was asked")
@@ -124,9 +124,12 @@ class Api:
         code = _error(answer)
         if code is None:
             return answer["response"]
+        raise self._refusal(token, code, writing=writing)
+
+    def _refusal(self, token: Token, code: int, *, writing: bool) -> PlatformError:
         if code == TOO_MANY:
             self._caller.gate.hold(token.value, _RATES[token.kind], 1.0)
-        raise failure(code, writing=writing)
+        return failure(code, writing=writing)
 
     async def _answer(self, token: Token, method: str, parameters: Parameters, *, writing: bool) -> dict[str, Any]:
         """An object with a `response` or an `error`."""

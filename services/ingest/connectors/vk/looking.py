@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -24,6 +25,8 @@ THREAD = 10
 SLACK = 120
 """Seconds that our clock may be ahead of VK's."""
 
+_WRITTEN_MENTION = re.compile(r"[@*](?:id|club|public|event)[0-9]{1,19} ?\(([^()\n]{1,300})\)")
+"""As people write them: `@id1 (Name)`, `*club1 (Name)`."""
 _READERS: dict[Kind, tuple[TokenKind, ...]] = {
     "wall": ("user", "service"),
     "board": ("user", "service"),
@@ -210,5 +213,5 @@ def _through(answer: dict[str, Any], found: list[Any], offset: int) -> bool:
 
 
 def _plain(text: str) -> str:
-    """What VK may change in a text (spaces, escapes, line ends) left out."""
-    return " ".join(readable(text).split())
+    """A text without what VK may change in it: spaces, escapes, and mentions, which it writes in brackets."""
+    return " ".join(readable(_WRITTEN_MENTION.sub(lambda found: found[1], text)).split())

@@ -90,9 +90,16 @@ class LongPolling:
         address, key, ts = words(found.get("server")), words(found.get("key")), _as_ts(found.get("ts"))
         if "://" not in address:
             address = f"https://{address}"
-        if not key or ts is None or (self._secure and urlsplit(address).scheme != "https"):
+        if not key or ts is None or not self._serves(address):
             raise Refused("VK names no server that can be asked for events")
         return Server(address=address, key=key, ts=ts)
+
+    def _serves(self, address: str) -> bool:
+        try:
+            parts = urlsplit(address)
+            return bool(parts.hostname) and (parts.scheme == "https" or not self._secure)
+        except ValueError:
+            return False
 
     async def _ask(self, source: Source, server: Server, ts: str) -> LongPoll:
         answer = await self._caller.call(

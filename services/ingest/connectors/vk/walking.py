@@ -74,7 +74,9 @@ class Walking:
                 raise
             return _polled([], Cursor(since=at.since, section=at.section + 1))
         listed = [table(each) for each in items(answer.get("items"))]
-        fresh = [each for each in listed[:LISTED] if section.fresh(each, at.since)]
+        # A video may be another's that the page only shows.
+        own = [each for each in listed[:LISTED] if whole(each.get("owner_id")) in (None, owner)]
+        fresh = [each for each in own if section.fresh(each, at.since)]
         work = tuple((number, 0, 0) for each in fresh if (number := positive(each.get("id"))))
         after = offset + LISTED
         through = len(listed) < LISTED or after >= MAX_LISTED[section.kind] or section.ends(listed[-1], at.since)
