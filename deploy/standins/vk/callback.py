@@ -34,10 +34,16 @@ class CallbackServer:
         self.repeat = 1
         """How often each event is delivered although it was taken."""
         self.confirmed = False
-        self.removed = False
+        self.gone = asyncio.Event()
+        """Set once the hook said `remove`."""
         self.deliveries: list[Delivery] = []
         self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._client = httpx.AsyncClient(timeout=10.0, trust_env=False)
+
+    @property
+    def removed(self) -> bool:
+        """Whether VK would have deleted the server."""
+        return self.gone.is_set()
 
     async def confirm(self) -> bool:
         """Asks for the confirmation string; True when it comes, alone and exact."""
@@ -72,7 +78,7 @@ class CallbackServer:
             if said.status == 200 and said.body == "ok":
                 return
             if said.body == "remove":
-                self.removed = True
+                self.gone.set()
                 return
             retry += 1
             await asyncio.sleep(self.retry_seconds)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from deploy.standins.vk import wall
 from deploy.standins.vk.callback import CallbackServer
 from deploy.standins.vk.long_poll import LongPoll
 from deploy.standins.vk.loopback import Asked, HangUp, Loopback, Said
@@ -18,6 +19,7 @@ from deploy.standins.vk.world import World
 
 _A_SECOND = {"community": 20, "user": 3, "service": 3}
 _NOT_FOUND = Said(status=404)
+_HTML = (("Content-Type", "text/html; charset=utf-8"),)
 
 
 class VkStandin:
@@ -99,8 +101,20 @@ class VkStandin:
         if first == "method" and asked.method == "POST":
             return await self._method(rest, asked.fields)
         if first == "standin" and asked.method == "POST":
-            return self._told(rest, asked.body)
-        return _NOT_FOUND
+            return await self._told(rest, asked.body)
+        return self._seen(first, asked)
+
+    def _seen(self, path: str, asked: Asked) -> Said:
+        """The pages for people; a form sent leads back to its page."""
+        if not path:
+            return Said(body=wall.front(self.world), headers=_HTML)
+        key = wall.find(self.world, path)
+        if key is None:
+            return _NOT_FOUND
+        if asked.method == "POST":
+            wall.written(self.world, key, asked.body)
+            return Said(status=303, headers=(("Location", f"/{path}"),))
+        return Said(body=wall.thing_page(self.world, key), headers=_HTML)
 
     async def _method(self, name: str, fields: dict[str, str]) -> Said:
         await asyncio.sleep(self.hang.get(name, self.hang.get("*", 0.0)))
@@ -160,11 +174,21 @@ class VkStandin:
             raise ApiError(6)
         recent.append(now)
 
-    def _told(self, what: str, body: bytes) -> Said:
-        """`POST /standin/comment|edit|delete|restore` with a thing's `kind`, `owner` and `object`; what the methods of
-        `World` take besides stands under their names. For whoever runs the stand-in as a process of its own."""
+    async def _told(self, what: str, body: bytes) -> Said:
+        """`POST /standin/<what>`, for whoever runs the stand-in as a process of its own.
+
+        `comment`, `edit`, `delete`, `restore`: `kind`, `owner` and `object` of a thing, which is made where it is not,
+        and what the method of `World` takes besides. `callback`: what the method takes; answers `confirmed`. `faults`:
+        any of `fail` (method: list of codes), `lose` and `hang` (method: number), `limit_rates`, `guid_works`,
+        `repeat` (deliveries of each event) and `failed` (codes of the long poll of `group`).
+        """
         try:
             given = msgspec.json.decode(body, type=dict[str, Any])
+            if what == "callback":
+                return _json({"confirmed": await self.callback(**given).confirm()})
+            if what == "faults":
+                self._break(given)
+                return _json({})
             key = (given.pop("kind"), int(given.pop("owner")), int(given.pop("object")))
             if key not in self.world.things:
                 self.world.thing(*key)
@@ -182,6 +206,18 @@ class VkStandin:
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
             return Said(status=400)
         return _json({})
+
+    def _break(self, given: dict[str, Any]) -> None:
+        for method, codes in given.get("fail", {}).items():
+            self.fail[method] += codes
+        self.lose.update(given.get("lose", {}))
+        self.hang |= given.get("hang", {})
+        self.limit_rates = given.get("limit_rates", self.limit_rates)
+        self.methods.guid_works = given.get("guid_works", self.methods.guid_works)
+        for each in self.callbacks:
+            each.repeat = given.get("repeat", each.repeat)
+        if "failed" in given:
+            self._polls[int(given["group"])].fail_next += given["failed"]
 
 
 def _json(value: object) -> Said:

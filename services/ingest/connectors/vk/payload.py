@@ -55,7 +55,6 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     type: Any = None
     group_id: Any = None
     event_id: Any = None
-    secret: Any = None
     content: Any = msgspec.field(name="object", default=None)
 
 
