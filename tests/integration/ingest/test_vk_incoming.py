@@ -80,6 +80,7 @@ async def test_a_poll_begins_now_and_goes_on_where_it_was() -> None:
         number = place.world.comment(place.post, 77, "Где вода?")
         second = await place.polled(source, first.cursor)
         assert told(second.events) == [f"created {number}"]
+        assert place.vk.decode(second.payload) == list(second.events)
         assert b"key" not in second.cursor
         assert place.standin.long_poll(GROUP).key.encode() not in second.cursor
         # What happens while we are away is told to whoever comes back with the cursor, be it another process.
@@ -263,6 +264,7 @@ async def test_reading_back_needs_a_token_that_reads_and_goes_on_after_a_failure
         after = await place.vk.backfill(source, step.cursor)
         assert after is not None
         assert told(after.events) == [f"created {number}"]
+        assert told(place.vk.decode(after.payload)) == [f"created {number}"]
         place.standin.fail["*"].append(5)
         with pytest.raises(BadCredential):
             await place.vk.backfill(source, step.cursor)

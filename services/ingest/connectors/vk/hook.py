@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 
 from services.ingest.connectors.connector import Call, Forged, HookAnswer
-from services.ingest.connectors.received import NotThisPlatform, skipped
+from services.ingest.connectors.received import NotThisPlatform
 from services.ingest.connectors.vk.decoding import EXPECTED, envelope, read_event
 from services.ingest.connectors.vk.payload import positive, read_json, table
 from services.ingest.connectors.vk.place import owner_of
@@ -35,7 +35,7 @@ def take(source: Source, body: bytes) -> Call:
     if kind == "confirmation":
         words = (source.secrets.confirmation or "").strip()
         answer = NOT_YET if not words or words.lower() == DISMISSAL else HookAnswer(body=words.encode())
-        return Call(events=(skipped("confirmation"),), answer=answer)
+        return Call(answer=answer)
     found = envelope(fields)
     if found is None:
         raise NotThisPlatform(EXPECTED)

@@ -10,7 +10,7 @@ import msgspec
 from services.ingest.connectors.calling import Caller
 from services.ingest.connectors.connector import Polled
 from services.ingest.connectors.failure import NotSent, Refused
-from services.ingest.connectors.received import skipped
+from services.ingest.connectors.received import Received, skipped
 from services.ingest.connectors.vk.api import Api, needed
 from services.ingest.connectors.vk.decoding import envelope, read_event
 from services.ingest.connectors.vk.payload import LongPoll, items, read_json, table, whole, words
@@ -46,6 +46,13 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
         return "Server(…)"
 
 
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer, read and as it came."""
+
+    found: LongPoll
+    body: bytes
+
+
 class LongPolling:
     """Asks for events. Servers and keys are remembered in memory only and asked for anew where they are not known."""
 
@@ -64,10 +71,12 @@ class LongPolling:
         if known is None:
             # Without a cursor everything begins now; with one that cannot be read, something was missed.
             return _polled(server.ts, behind=cursor is not None)
-        answer = await self._ask(source, server, known)
+        answered = await self._ask(source, server, known)
+        answer = answered.found
         failed = whole(answer.failed)
         if answer.failed is None:
-            return _polled(_as_ts(answer.ts) or known, events=items(answer.updates), page=source.page)
+            events = _events(items(answer.updates), source.page)
+            return _polled(_as_ts(answer.ts) or known, events=events, payload=answered.body)
         if failed == 1 and (ts := _as_ts(answer.ts)) is not None:
             return _polled(ts, behind=True, wait=AGAIN_SECONDS)
         self._servers.pop(_key(source), None)
@@ -101,7 +110,7 @@ class LongPolling:
         except ValueError:
             return False
 
-    async def _ask(self, source: Source, server: Server, ts: str) -> LongPoll:
+    async def _ask(self, source: Source, server: Server, ts: str) -> Answered:
         answer = await self._caller.call(
             "GET",
             server.address,
@@ -117,22 +126,23 @@ class LongPolling:
             # Perhaps the server moved: the next poll asks for it anew, at the same place in the events.
             self._servers.pop(_key(source), None)
             raise NotSent(f"the server of events answered with HTTP {answer.status}", retry_after=answer.retry_after)
-        return found
+        return Answered(found=found, body=answer.body)
 
 
 def _key(source: Source) -> tuple[str, str]:
     return source.id, source.page
 
 
+def _events(updates: list[object], page: str) -> tuple[Received, ...]:
+    read = [envelope(each) for each in updates]
+    return tuple(skipped("unreadable update") if found is None else read_event(found, page) for found in read)
+
+
 def _polled(
-    ts: str, *, events: list[object] | None = None, page: str = "", behind: bool = False, wait: float = 0.0
+    ts: str, *, events: tuple[Received, ...] = (), payload: bytes = b"", behind: bool = False, wait: float = 0.0
 ) -> Polled:
-    received = []
-    for each in events or []:
-        found = envelope(each)
-        received.append(skipped("unreadable update") if found is None else read_event(found, page))
     cursor = msgspec.json.encode(Cursor(ts=ts))
-    return Polled(events=tuple(received), cursor=cursor, behind=behind, wait=wait)
+    return Polled(events=events, cursor=cursor, payload=payload, behind=behind, wait=wait)
 
 
 def _ts(cursor: bytes) -> str | None:

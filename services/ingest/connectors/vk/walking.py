@@ -66,13 +66,13 @@ class Walking:
     async def _list(self, owner: int, section: Section, reader: Token, at: Cursor) -> Polled:
         offset = at.listed or 0
         if section.listing is None:
-            return _polled([], msgspec.structs.replace(at, listed=None, work=((0, 0, 0),)))
+            return _at(msgspec.structs.replace(at, listed=None, work=((0, 0, 0),)))
         try:
             answer = table(await self._api.read(reader, *section.listing(owner, offset)))
         except PlatformError as error:
             if not passes(error):
                 raise
-            return _polled([], Cursor(since=at.since, section=at.section + 1))
+            return _at(Cursor(since=at.since, section=at.section + 1))
         listed = [table(each) for each in items(answer.get("items"))]
         # A video may be another's that the page only shows.
         own = [each for each in listed[:LISTED] if whole(each.get("owner_id")) in (None, owner)]
@@ -80,7 +80,7 @@ class Walking:
         work = tuple((number, 0, 0) for each in fresh if (number := positive(each.get("id"))))
         after = offset + LISTED
         through = len(listed) < LISTED or after >= MAX_LISTED[section.kind] or section.ends(listed[-1], at.since)
-        return _polled([], msgspec.structs.replace(at, listed=None if through else after, work=work))
+        return _at(msgspec.structs.replace(at, listed=None if through else after, work=work))
 
     async def _comments(self, page: str, owner: int, section: Section, reader: Token, at: Cursor) -> Polled:
         places = [Place(kind=section.kind, owner=owner, object=number) for number, _, _ in at.work[:MAX_BATCH]]
@@ -104,7 +104,7 @@ class Walking:
             events += told
             found += work
             after = then
-        return _polled(events, after)
+        return Polled(events=tuple(events), cursor=_encode(after), payload=_payload(answers))
 
 
 def _below(
@@ -128,8 +128,13 @@ def _below(
     return work, events
 
 
-def _polled(events: list[Received], cursor: Cursor) -> Polled:
-    return Polled(events=tuple(events), cursor=_encode(cursor))
+def _at(cursor: Cursor) -> Polled:
+    return Polled(events=(), cursor=_encode(cursor))
+
+
+def _payload(answers: list[Any]) -> bytes:
+    """What VK said, as the answer to one method that gave all of it: errors, which may repeat a request, left out."""
+    return msgspec.json.encode({"response": [each for each in answers if not isinstance(each, PlatformError)]})
 
 
 def _encode(cursor: Cursor) -> bytes:
