@@ -204,7 +204,7 @@ async def test_refusals_over_the_wire(max_: MaxStandin, connector: Max) -> None:
     max_.permissions.remove("write")
     with pytest.raises(NotAllowed):
         await connector.act(source, action, "k")
-    wrong = source_in(max_, secrets=Secrets(bot_token="another"))  # noqa: S106  # no secret
+    wrong = source_in(max_, secrets=Secrets(bot_token="another"))  # no secret
     with pytest.raises(BadCredential):
         await connector.act(wrong, action, "k")
     assert max_.replies_to(comment) == []

@@ -186,7 +186,7 @@ async def test_refusals_over_the_wire(telegram: TelegramStandin, connector: Tele
     with pytest.raises(NotSent) as limited:
         await connector.act(source, action, "k")
     assert limited.value.retry_after == 3
-    revoked = source_in(telegram, secrets=Secrets(bot_token="700:revoked"))  # noqa: S106  # no secret
+    revoked = source_in(telegram, secrets=Secrets(bot_token="700:revoked"))  # no secret
     with pytest.raises(BadCredential):
         await connector.act(revoked, action, "k")
     telegram.migrate(-1001000000009)

@@ -263,10 +263,10 @@ async def test_a_changed_source_begins_anew_with_what_it_is_now() -> None:
             raise
         raise AssertionError
 
-    first = polled_source(secrets=Secrets(bot_token="old"))  # noqa: S106  # of this test alone
+    first = polled_source(secrets=Secrets(bot_token="old"))  # of this test alone
     async with bench(Toy(poll=poll), [first]) as rig:
         await until(lambda: tokens == ["old"])
-        rig.sources["a"] = msgspec.structs.replace(first, secrets=Secrets(bot_token="new"))  # noqa: S106  # as above
+        rig.sources["a"] = msgspec.structs.replace(first, secrets=Secrets(bot_token="new"))  # as above
         await until(lambda: tokens == ["old", "new"])
         assert cancelled == ["old"]
 
