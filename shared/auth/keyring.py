@@ -15,6 +15,7 @@ from shared.auth.record import KeyRecord, Principal
 from shared.auth.secret import hash_of, is_key
 from shared.clock import Clock, utc_now
 from shared.errors import Unauthorized, Unavailable
+from shared.waiting import ended
 
 BUCKET = "api_keys"
 STALE_SECONDS = 5.0
@@ -89,9 +90,7 @@ class KeyRing:
     async def stop(self) -> None:
         """Ends following; the ring becomes stale by itself."""
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
             self._task = None
 
     async def authenticate(self, bearer: str) -> Principal:

@@ -20,7 +20,7 @@ from shared.bus.objects import Objects
 from shared.bus.publisher import Outgoing, Published, Publisher
 from shared.errors import Unavailable
 from shared.obs import metrics
-from shared.waiting import rest
+from shared.waiting import ended, rest
 
 CONNECT_TIMEOUT = 2.0
 RETRY_PAUSE = 0.5
@@ -209,10 +209,8 @@ class Bus:
     async def drain(self) -> None:
         """Sends what is still to send and closes; bounded by `DRAIN_TIMEOUT`."""
         self._closing = True
-        if self._connecting is not None and not self._connecting.done():
-            self._connecting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._connecting
+        if self._connecting is not None:
+            await ended(self._connecting)
         # Whatever fails now means that the broker is away, and then there is nothing left to close.
         if self._client.is_connected:
             with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):

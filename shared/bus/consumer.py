@@ -24,7 +24,7 @@ from shared.bus.topology import ConsumerSpec
 from shared.clock import Clock, utc_now
 from shared.errors import Fatal, Poison, Transient, Unavailable
 from shared.obs import metrics
-from shared.waiting import rest
+from shared.waiting import ended, rest
 
 LONGEST_NAP = 5.0
 """Seconds between two signs of life while waiting."""
@@ -94,9 +94,7 @@ class Consumer:
             finally:
                 for task in self._later.values():
                     task.cancel()
-                heart.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await heart
+                await ended(heart)
                 await self._hand_back(self._in_flight.values())
                 self._enter("stopped")
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from shared.waiting import rest
+from shared.waiting import ended, rest
 
 
 async def test_it_ends_after_its_time() -> None:
@@ -43,3 +43,33 @@ async def test_cancelled_it_leaves_nothing_behind() -> None:
     with pytest.raises(asyncio.CancelledError):
         await resting
     assert asyncio.all_tasks() == before
+
+
+async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same() -> None:
+    lost = 0
+
+    async def work() -> None:
+        nonlocal lost
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                if lost:
+                    raise
+                lost += 1
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await ended(task)
+    assert lost == 1 and task.cancelled()
+
+
+async def test_what_failed_or_is_over_is_ended_too() -> None:
+    async def fail() -> None:
+        raise ValueError("broken")
+
+    failing, over = asyncio.create_task(fail()), asyncio.create_task(asyncio.sleep(0))
+    await asyncio.sleep(0.01)
+    await ended(failing, over)
+    await ended()
