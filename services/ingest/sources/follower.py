@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
 
 import structlog
 
+from services.ingest.sources.bucket import Bucket, Buckets
 from services.ingest.sources.record import BUCKET, CLAIM, SourceRecord, claim_key, read_record
 from services.ingest.sources.source import Source
 from services.ingest.sources.vault import HOW_TO_SET, SealBroken, Vault
@@ -21,26 +21,6 @@ RELOAD_SECONDS = 300.0
 """How often everything is read anew: mends what following changes cannot see, such as a bucket restored from a copy."""
 
 _log = structlog.get_logger(__name__)
-
-
-class FollowedBucket(Protocol):
-    """What is needed of the bucket; see `shared.bus.Bucket`."""
-
-    async def entries(self) -> dict[str, bytes]:
-        """Everything in it."""
-
-    async def last_sequence(self) -> int:
-        """A number that rises with every change."""
-
-    async def changes(self, after: int) -> tuple[list[tuple[str, bytes | None]], int]:
-        """What changed after that number (None: removed), and the number reached."""
-
-
-class Buckets(Protocol):
-    """What is needed of the bus."""
-
-    async def bucket(self, name: str) -> FollowedBucket:
-        """The bucket of that name."""
 
 
 class Sources:
@@ -58,7 +38,7 @@ class Sources:
         self._open: dict[str, Source] = {}
         self._pages: dict[str, Source] = {}
         self._problems: dict[str, str] = {}
-        self._bucket: FollowedBucket | None = None
+        self._bucket: Bucket | None = None
         self._sequence: int | None = None
         self._loaded_at = 0.0
         self._turned = monotonic()

@@ -7,12 +7,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import structlog
 
 from services.ingest.connectors.connector import Rights
+from services.ingest.sources.bucket import Buckets
 from services.ingest.sources.follower import Sources
 from services.ingest.sources.pulse import STATES, Pulse, State, merged, state_of, trouble
 from services.ingest.sources.requirements import PLATFORMS
@@ -33,20 +34,6 @@ CACHE_SECONDS = 2.0
 _log = structlog.get_logger(__name__)
 _Told = dict[str, Pulse]
 _decoder = msgspec.json.Decoder(_Told)
-
-
-class Bucket(Protocol):
-    """What is needed of the bucket; see `shared.bus.Bucket`."""
-
-    async def put(self, key: str, value: bytes) -> int: ...
-
-    async def entries(self) -> dict[str, bytes]: ...
-
-
-class Buckets(Protocol):
-    """What is needed of the bus."""
-
-    async def bucket(self, name: str) -> Bucket: ...
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

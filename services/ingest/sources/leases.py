@@ -7,11 +7,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Protocol
 
 import msgspec
 import structlog
 
+from services.ingest.sources.bucket import Bucket, Buckets
 from services.ingest.sources.sharing import SHARDS, shard_key, shard_of, surplus, wanted
 from shared.clock import new_id
 from shared.errors import Conflict, Unavailable
@@ -34,27 +34,14 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     """Since the last announcement that succeeded: after that nothing is ours any more. The rest up to `ttl` is room
     for clocks that run unlike each other, and for a poll to be broken off."""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for times that would not keep the promises."""
+        if not 2 * self.announce < self.safe < self.ttl:
+            raise ValueError("times must be such that 2 * announce < safe < ttl")
+
 
 class LeaseLost(Exception):
     """What was done under a lease must end, or must not begin: another replica may hold it."""
-
-
-class Bucket(Protocol):
-    """What is needed of a bucket; see `shared.bus.Bucket`."""
-
-    async def entry(self, key: str) -> tuple[bytes | None, int]: ...
-
-    async def replace(self, key: str, value: bytes, *, revision: int) -> int: ...
-
-    async def delete(self, key: str, *, revision: int | None = None) -> None: ...
-
-    async def entries(self) -> dict[str, bytes]: ...
-
-
-class Buckets(Protocol):
-    """What is needed of the bus."""
-
-    async def bucket(self, name: str) -> Bucket: ...
 
 
 def steady() -> float:

@@ -5,33 +5,20 @@ from __future__ import annotations
 import secrets as chance
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
 
 import msgspec
 
+from services.ingest.sources.bucket import Bucket, Buckets
 from services.ingest.sources.change import Change, NewSource, changed, new_record
 from services.ingest.sources.record import BUCKET, CLAIM, SourceRecord, claim_key, read_record
 from services.ingest.sources.requirements import ID
 from services.ingest.sources.vault import HOW_TO_SET, SealBroken, Vault
-from shared.bus import Bus
 from shared.clock import Clock
 from shared.errors import Conflict, NotFound
 
 MAX_SOURCES = 10_000
 ATTEMPTS = 5
 """At a change that others keep crossing."""
-
-
-class Bucket(Protocol):
-    """What the registry needs of the bucket; see `shared.bus.Bucket`."""
-
-    async def entry(self, key: str) -> tuple[bytes | None, int]: ...
-
-    async def replace(self, key: str, value: bytes, *, revision: int) -> int: ...
-
-    async def delete(self, key: str, *, revision: int | None = None) -> None: ...
-
-    async def entries(self) -> dict[str, bytes]: ...
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +43,7 @@ class SourceRegistry:
 
     def __init__(
         self,
-        bus: Bus,
+        bus: Buckets,
         vault: Vault | None,
         *,
         clock: Clock,
