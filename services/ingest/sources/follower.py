@@ -10,9 +10,13 @@ from contextlib import suppress
 import structlog
 
 from services.ingest.sources.bucket import Bucket, Buckets
+from services.ingest.sources.change import Change
 from services.ingest.sources.record import BUCKET, CLAIM, SourceRecord, claim_key, read_record
+from services.ingest.sources.registry import SourceRegistry
 from services.ingest.sources.source import Source
 from services.ingest.sources.vault import HOW_TO_SET, SealBroken, Vault
+from shared.clock import utc_now
+from shared.errors import NotFound
 
 POLL_SECONDS = 1.0
 ANSWER_SECONDS = 15.0
@@ -77,6 +81,14 @@ class Sources:
     def problems(self) -> dict[str, str]:
         """What keeps a source closed, by its id, in a sentence that says what to do."""
         return dict(self._problems)
+
+    async def moved(self, source: Source, group: str) -> None:
+        """Telegram: the source's group has this id from now on. Raises Unavailable, and nothing where the source is
+        gone meanwhile."""
+        registry = SourceRegistry(self._bus, self._vault, clock=utc_now)
+        with suppress(NotFound):
+            await registry.change(source.id, Change(group=group), by="ingest")
+        await self.refresh()
 
     def listen(self, callback: Callable[[str], None]) -> None:
         """Calls `callback` with the id of each source that came, went or changed, soon after; it must not raise."""

@@ -66,15 +66,15 @@ class Health:
         self._others: dict[str, Pulse] = {}
         self._turned = monotonic()
 
-    def heard(self, source: str, *, lag: float | None = None) -> None:
-        """An event of its page came in; `lag` is its age in seconds, where the platform says when it was."""
+    def heard(self, source: Source, events: int, *, lag: float | None = None) -> None:
+        """The platform answered a poll or called the hook, and what it brought is durable: so many events of the page,
+        0 as well; `lag` is the last one's age in seconds, where the platform says when it was."""
         now = self._clock()
-        lag = None if lag is None else max(0.0, lag)
-        self._note(source, last_event_at=now, lag_seconds=lag, succeeded_at=now)
-
-    def succeeded(self, source: str) -> None:
-        """The platform answered a poll, or called the hook genuinely."""
-        self._note(source, succeeded_at=self._clock())
+        if events:
+            age = None if lag is None else max(0.0, lag)
+            self._note(source.id, succeeded_at=now, last_event_at=now, lag_seconds=age)
+        else:
+            self._note(source.id, succeeded_at=now)
 
     def failed(self, source: Source, error: Exception) -> None:
         """What was asked of the platform failed."""
