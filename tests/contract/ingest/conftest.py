@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
-from services.ingest.app import make_app
+from services.ingest.app import Connect, make_app, no_connectors
 from services.ingest.settings import Settings
 from services.ingest.store import MIGRATIONS
 from shared.auth import BUCKET, Role, Scope
@@ -56,10 +56,13 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(nats_url: str, database_url: str) -> AsyncIterator[Desk]:
-    """The application, started and stopped as `serve` does it, with an administrator's key."""
+async def open_desk(
+    nats_url: str, database_url: str, *, connect: Connect = no_connectors, **given: Any
+) -> AsyncIterator[Desk]:
+    """The application, started and stopped as `serve` does it, with an administrator's key; `given` are settings."""
     migrate(database_url, MIGRATIONS)
-    app = make_app(Settings(nats_url=nats_url, ingest_database_url=database_url, author_key="k" * 20))
+    settings = Settings(nats_url=nats_url, ingest_database_url=database_url, author_key="k" * 20, **given)
+    app = make_app(settings, connect=connect)
     async with app.lifespan(), await Bus.connect(nats_url, name="test") as bus:
         await bus.ensure()
         transport = httpx.ASGITransport(app)
@@ -72,19 +75,27 @@ async def open_desk(nats_url: str, database_url: str) -> AsyncIterator[Desk]:
 @pytest.fixture
 async def desk(nats_url: str, sqlite_url: str) -> AsyncIterator[Desk]:
     """An application of this test's own."""
+    async with in_own_task(lambda: open_desk(nats_url, sqlite_url)) as desk:
+        yield desk
+
+
+@asynccontextmanager
+async def in_own_task(open: Callable[[], AbstractAsyncContextManager[Desk]]) -> AsyncIterator[Desk]:
+    """The desk, entered and left by one task: a lifespan must be, and a fixture's two halves are two."""
     opened: asyncio.Future[Desk] = asyncio.get_running_loop().create_future()
     done = asyncio.Event()
 
     async def own() -> None:
-        async with open_desk(nats_url, sqlite_url) as desk:
+        async with open() as desk:
             opened.set_result(desk)
             await done.wait()
 
-    # A lifespan must be left by the task that entered it; a fixture's two halves are two tasks.
     owner = asyncio.create_task(own())
     waited: set[asyncio.Future[Any]] = {owner, opened}
     await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-    if opened.done():
-        yield opened.result()
-    done.set()
-    await owner
+    try:
+        if opened.done():
+            yield opened.result()
+    finally:
+        done.set()
+        await owner
