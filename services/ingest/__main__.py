@@ -1,10 +1,11 @@
-"""`python -m services.ingest serve | migrate | replay FILE`."""
+"""`python -m services.ingest serve | migrate | replay FILE | source …`."""
 
 from __future__ import annotations
 
 import click
 
 from services.ingest.replay.command import replay
+from services.ingest.sources.command import source
 from shared.errors import Transient
 from shared.settings import SettingsError, load_settings
 
@@ -62,6 +63,7 @@ def _migrate(url: str) -> None:
 
 
 main.add_command(replay)
+main.add_command(source)
 
 if __name__ == "__main__":
     main(prog_name="python -m services.ingest")

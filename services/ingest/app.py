@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
 from litestar import Litestar
 
 from services.ingest.comments import post_comments
 from services.ingest.committer import Committer
-from services.ingest.connectors.connector import Connector
 from services.ingest.connectors.gate import Gate
+from services.ingest.connectors.opening import Connect, open_connectors
 from services.ingest.forgetting import Forgetting
 from services.ingest.intake import Intake
 from services.ingest.reception import Reception
@@ -36,17 +36,8 @@ STREAMS = ("COMMENTS", "OUTCOMES")
 
 log = structlog.get_logger(__name__)
 
-Connect = Callable[[Gate], AbstractAsyncContextManager[Mapping[str, Connector]]]
-"""Opens the connectors, by platform, over a gate that all of them share; leaving it ends their connections."""
 
-
-@asynccontextmanager
-async def no_connectors(gate: Gate) -> AsyncIterator[Mapping[str, Connector]]:
-    """Sources are kept, and none is read."""
-    yield {}
-
-
-def make_app(settings: Settings, *, connect: Connect = no_connectors) -> Service:
+def make_app(settings: Settings, *, connect: Connect = open_connectors) -> Service:
     """The application; nothing is connected before its lifespan, which also creates what handlers need."""
     vault = Vault.of(settings.sources_key)
     database = Database.open(settings.ingest_database_url)

@@ -40,7 +40,7 @@ class SourceDesk:
         self._sources = sources
         self._health = health
         self._connectors = connectors
-        self._public_url = public_url
+        self.public_url = public_url
         self._clock = clock
 
     async def all(self) -> tuple[list[SourceView], list[Unreadable]]:
@@ -52,20 +52,20 @@ class SourceDesk:
             Unreadable(id=id, why=why) for id, why in sorted(self._sources.problems().items()) if id not in readable
         ]
         return [
-            view_of(record, self._health.standing(record.id, self._sources), self._public_url) for record in records
+            view_of(record, self._health.standing(record.id, self._sources), self.public_url) for record in records
         ], unreadable
 
     async def show(self, kept: Kept) -> SourceView:
         """The source as it is kept, with how it does. Raises Unavailable."""
         await self._look()
-        return view_of(kept.record, self._health.standing(kept.record.id, self._sources), self._public_url)
+        return view_of(kept.record, self._health.standing(kept.record.id, self._sources), self.public_url)
 
     async def changed(self, kept: Kept, *, tell: bool) -> ChangedSource:
         """The source after a change, with what is left to do: when `tell`, and whenever there is a new secret."""
         view = await self.show(kept)
         if not tell and kept.hook_secret is None:
             return ChangedSource(source=view)
-        return ChangedSource(source=view, instructions=instructions(kept.record, self._public_url, kept.hook_secret))
+        return ChangedSource(source=view, instructions=instructions(kept.record, self.public_url, kept.hook_secret))
 
     async def test(self, id: str) -> Tested:
         """Asks the platform what the credentials may do; harmless.

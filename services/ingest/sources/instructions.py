@@ -49,8 +49,10 @@ def instructions(record: SourceRecord, public_url: str | None, secret: str | Non
         ru = ["Задайте OTKLIK_PUBLIC_URL: адрес, под которым ingest виден из интернета, с https.", *ru]
         en = ["Set OTKLIK_PUBLIC_URL: the address at which ingest is seen from the internet, with https.", *en]
     check = f"python -m services.ingest source test {record.id}"
-    ru = [*ru, f"Проверьте права: {check}", "Пока действия не включены, ответы и удаления только показываются."]
-    en = [*en, f"Check the rights: {check}", "Until acting is switched on, replies and deletions are only told."]
+    ru, en = [*ru, f"Проверьте права: {check}"], [*en, f"Check the rights: {check}"]
+    if not record.acting:
+        ru.append("Пока действия не включены, ответы и удаления только показываются.")
+        en.append("Until acting is switched on, replies and deletions are only told.")
     return Instructions(hook=hook, secret=secret if record.way == "hook" else None, ru=tuple(ru), en=tuple(en))
 
 
@@ -103,9 +105,9 @@ _TELEGRAM_EN = [
 
 def _telegram_hook(record: SourceRecord, hook: str, secret: str) -> tuple[list[str], list[str]]:
     call = (
-        "curl https://api.telegram.org/bot<bot token>/setWebhook "
+        "curl https://api.telegram.org/bot<BOT_TOKEN>/setWebhook "
         f"-d url={hook} -d secret_token={secret} "
-        """-d 'allowed_updates=["message","edited_message","channel_post"]\'"""
+        """-d 'allowed_updates=["message","edited_message"]\'"""
     )
     return (
         [*_TELEGRAM_RU, f"Сообщите адрес Telegram, подставив токен бота: {call}"],
@@ -114,7 +116,7 @@ def _telegram_hook(record: SourceRecord, hook: str, secret: str) -> tuple[list[s
 
 
 def _telegram_poll(record: SourceRecord, hook: str, secret: str) -> tuple[list[str], list[str]]:
-    call = "curl https://api.telegram.org/bot<bot token>/deleteWebhook"
+    call = "curl https://api.telegram.org/bot<BOT_TOKEN>/deleteWebhook"
     return (
         [*_TELEGRAM_RU, f"Если у бота есть webhook, снимите его, подставив токен: {call}"],
         [*_TELEGRAM_EN, f"If the bot has a webhook, take it away, with the token put in: {call}"],
@@ -130,7 +132,7 @@ _MAX_EN = ["Make the bot an administrator of the channel with read_all_messages,
 def _max_hook(record: SourceRecord, hook: str, secret: str) -> tuple[list[str], list[str]]:
     body = f'{{"url":"{hook}","secret":"{secret}","update_types":{MAX_UPDATES}}}'
     call = (
-        "curl -X POST https://platform-api2.max.ru/subscriptions -H 'Authorization: <bot token>' "
+        "curl -X POST https://platform-api2.max.ru/subscriptions -H 'Authorization: <BOT_TOKEN>' "
         f"-H 'Content-Type: application/json' -d '{body}'"
     )
     return (
