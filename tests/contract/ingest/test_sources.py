@@ -17,13 +17,13 @@ from services.ingest.sources.vault import new_key
 from tests.contract.ingest.conftest import Desk, in_own_task, open_desk
 from tests.fixtures.connector import TableConnector
 
-COMMUNITYS = "vk1.a.token-of-the-tests"
-PERSONS = "vk1.a.user-token-of-the-tests"
+TOKEN = "vk1.a.token-of-the-tests"
+USER_TOKEN = "vk1.a.user-token-of-the-tests"
 ADDED = {
     "id": "city-vk",
     "platform": "vk",
     "page": "vk:-123",
-    "secrets": {"community_token": COMMUNITYS, "confirmation": "ab12cd34"},
+    "secrets": {"community_token": TOKEN, "confirmation": "ab12cd34"},
 }
 KEY = new_key()
 
@@ -38,8 +38,8 @@ class Sources:
     async def call(self, method: str, path: str = "", body: Any = None, **headers: str) -> httpx.Response:
         """Asks /v1/sources, and holds the answer against the promise that no token stands in it."""
         answer = await self.desk.client.request(method, f"/v1/sources{path}", json=body, headers=headers)
-        assert COMMUNITYS not in answer.text
-        assert PERSONS not in answer.text
+        assert TOKEN not in answer.text
+        assert USER_TOKEN not in answer.text
         return answer
 
     async def add(self, **fields: Any) -> httpx.Response:
@@ -49,9 +49,7 @@ class Sources:
 
 @asynccontextmanager
 async def opened(nats_url: str, sqlite_url: str, **given: Any) -> AsyncIterator[Sources]:
-    vk = TableConnector(
-        "vk", {COMMUNITYS: Rights(name="Город", reads=True, acts=("reply",), problems=("no user token",))}
-    )
+    vk = TableConnector("vk", {TOKEN: Rights(name="Город", reads=True, acts=("reply",), problems=("no user token",))})
 
     @asynccontextmanager
     async def connect(gate: Gate) -> AsyncIterator[Mapping[str, Connector]]:
@@ -96,13 +94,13 @@ async def test_a_source_is_added_and_tells_once_what_to_paste_where(sources: Sou
 async def test_what_is_kept_at_the_broker_holds_no_secret_in_the_open(sources: Sources) -> None:
     secret = (await sources.add()).json()["instructions"]["secret"]
     raw = b"".join((await (await sources.desk.bus.bucket("sources")).entries()).values())
-    for hidden in (COMMUNITYS, secret, "ab12cd34"):
+    for hidden in (TOKEN, secret, "ab12cd34"):
         assert hidden.encode() not in raw
 
 
 async def test_everything_that_is_wrong_is_named_with_what_would_be_right(sources: Sources) -> None:
     answer = await sources.add(
-        id="City VK", page="vk:123", way="mail", group="-5", pace_seconds=-1, secrets={"bot_token": COMMUNITYS}
+        id="City VK", page="vk:123", way="mail", group="-5", pace_seconds=-1, secrets={"bot_token": TOKEN}
     )
 
     assert answer.status_code == 400
@@ -167,7 +165,7 @@ async def test_a_test_tells_rights_and_what_is_missing(sources: Sources) -> None
 
 
 async def test_a_test_that_the_platform_refuses_tells_why_without_the_token(sources: Sources) -> None:
-    await sources.add(secrets={"community_token": PERSONS})
+    await sources.add(secrets={"community_token": USER_TOKEN})
     answer = await sources.call("POST", "/city-vk/test")
     assert answer.status_code == 200
     assert (answer.json()["works"], answer.json()["error"]["kind"]) == (False, "bad_credential")
@@ -175,7 +173,7 @@ async def test_a_test_that_the_platform_refuses_tells_why_without_the_token(sour
     health = (await sources.call("GET", "/city-vk")).json()["health"]
     assert health["state"] == "no_credentials"
 
-    await sources.call("PATCH", "/city-vk", {"secrets": {"community_token": COMMUNITYS}})
+    await sources.call("PATCH", "/city-vk", {"secrets": {"community_token": TOKEN}})
     assert (await sources.call("POST", "/city-vk/test")).json()["works"]
     assert (await sources.call("GET", "/city-vk")).json()["health"]["state"] == "working"
 
@@ -187,7 +185,7 @@ async def test_a_test_that_the_platform_refuses_tells_why_without_the_token(sour
 
 
 async def test_a_platform_without_a_connector_is_told_so(sources: Sources) -> None:
-    await sources.add(id="max", platform="max", page="max:-5", secrets={"bot_token": COMMUNITYS})
+    await sources.add(id="max", platform="max", page="max:-5", secrets={"bot_token": TOKEN})
     answer = await sources.call("POST", "/max/test")
     assert (answer.status_code, answer.json()["detail"]) == (409, "there is no connector for max in this release")
 
@@ -214,7 +212,7 @@ async def test_what_is_changed_changes_and_the_rest_stays(sources: Sources) -> N
         "acting": True,
         "pace_seconds": 10,
         "daily_ceiling": 0,
-        "secrets": {"user_token": PERSONS, "confirmation": None},
+        "secrets": {"user_token": USER_TOKEN, "confirmation": None},
     }
     changed = (await sources.call("PATCH", "/city-vk", body)).json()["source"]
     assert (changed["acting"], changed["pace_seconds"], changed["daily_ceiling"]) == (True, 10.0, 0)
@@ -291,7 +289,7 @@ async def test_another_key_closes_what_it_does_not_open_and_nothing_else(nats_ur
         assert why.startswith("no key in OTKLIK_SOURCES_KEY opens its credentials")
         assert (await sources.call("POST", "/city-vk/test")).status_code == 409
         # Given anew, its credentials are sealed with the key that there is.
-        given = (await sources.call("PATCH", "/city-vk", {"secrets": {"community_token": COMMUNITYS}})).json()
+        given = (await sources.call("PATCH", "/city-vk", {"secrets": {"community_token": TOKEN}})).json()
         assert given["instructions"]["secret"]
         assert given["source"]["health"]["state"] == "waiting"
     async with opened(nats_url, sqlite_url, sources_key=f"{KEY}, {other}") as sources:
