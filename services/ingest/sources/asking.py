@@ -11,7 +11,7 @@ from typing import TextIO
 import click
 
 PREFIX = "OTKLIK_SECRET_"
-"""Before a secret's name in capitals, as in OTKLIK_SECRET_BOT_TOKEN."""
+"""Before a secret's name in capitals."""
 MAX_INPUT = 64 * 1024
 """Characters of standard input."""
 
