@@ -58,9 +58,7 @@ def settings(directory: Directory, ports: Ports, environ: Mapping[str, str]) -> 
         "OTKLIK_INGEST_DATABASE_URL": f"sqlite:///{directory.root / 'ingest.db'}",
         "OTKLIK_ROUTING_DATABASE_URL": f"sqlite:///{directory.root / 'routing.db'}",
     }
-    kept = {
-        name: value for name, value in environ.items() if name not in ("OTKLIK_AUTHOR_KEY", "OTKLIK_SOURCES_KEY")
-    }
+    kept = {name: value for name, value in environ.items() if name not in ("OTKLIK_AUTHOR_KEY", "OTKLIK_SOURCES_KEY")}
     return {**defaults, **kept, **own}
 
 

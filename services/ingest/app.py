@@ -43,31 +43,33 @@ def make_app(settings: Settings, *, connect: Connect = open_connectors) -> Servi
     database = Database.open(settings.ingest_database_url)
     keyring = KeyRing()
     bus: Bus | None = None
+    sources: Sources | None = None
 
     @asynccontextmanager
     async def running(app: Litestar) -> AsyncIterator[None]:
-        nonlocal bus
+        nonlocal bus, sources
         heads = StoredHeads(database)
         bus = await Bus.connect(settings.nats_url, name="ingest", replicas=settings.nats_replicas)
         intake = Intake()
         committer = Committer(intake, publish=bus.publish, heads=heads)
         app.state.reception = Reception(intake, author_key=settings.author_key.encode())
-        sources, leases, health = Sources(bus, vault), Leases(bus), Health(bus, clock=utc_now)
+        known = sources = Sources(bus, vault)
+        leases, health = Leases(bus), Health(bus, clock=utc_now)
         if vault is None:
             log.warning("sources off", reason=HOW_TO_SET)
         try:
             async with bus, connect(Gate(replicas=leases.replicas)) as connectors, background(app) as tasks:
                 app.state.source_desk = SourceDesk(
                     registry=SourceRegistry(bus, vault, clock=utc_now),
-                    sources=sources,
+                    sources=known,
                     health=health,
                     connectors=connectors,
                     public_url=settings.public_url or None,
                     clock=utc_now,
                 )
-                tasks.start("sources", sources.run, age=sources.loop_age)
+                tasks.start("sources", known.run, age=known.loop_age)
                 tasks.start("leases", leases.run, age=leases.loop_age)
-                tasks.start("health", lambda stop: health.run(stop, sources), age=health.loop_age)
+                tasks.start("health", lambda stop: health.run(stop, known), age=health.loop_age)
                 tasks.start("streams", bus.keep_declared)
                 tasks.start("committer", committer.run, age=committer.age)
                 tasks.start("forgetting", Forgetting(heads).run)
@@ -88,5 +90,9 @@ def make_app(settings: Settings, *, connect: Connect = open_connectors) -> Servi
         route_handlers=[post_comments, SourceController],
         keyring=keyring,
         lifespan=[running],
-        readiness={"broker": lambda: bus is not None and bus.ready, "database": database.ready},
+        readiness={
+            "broker": lambda: bus is not None and bus.ready,
+            "database": database.ready,
+            "sources": lambda: sources is not None and sources.loaded.is_set(),
+        },
     )

@@ -131,7 +131,7 @@ class SourceController(Controller):
             "secrets": Secrets(**msgspec.structs.asdict(data.secrets or GivenSecrets())),
         }
         desk = _desk(request)
-        kept = await desk.registry.add(NewSource(**fields), by=request.user.key_id)
+        kept = await desk.add(NewSource(**fields), by=request.user.key_id)
         return _answer(await desk.changed(kept, tell=True), kept.revision, 201)
 
     @get(guards=[READERS], summary="All sources")

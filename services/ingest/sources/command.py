@@ -99,7 +99,7 @@ def add(
     new = NewSource(id=id, platform=platform, page=page, way=chosen, group=group, secrets=secrets, **given)
 
     async def work(desk: SourceDesk) -> ChangedSource:
-        return await desk.changed(await desk.registry.add(new, by=acting_person()), tell=True)
+        return await desk.changed(await desk.add(new, by=acting_person()), tell=True)
 
     _tell(broker.run(work))
 

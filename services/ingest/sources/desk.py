@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from services.ingest.connectors.connector import Connector, Rights
 from services.ingest.connectors.failure import PlatformError, Unclear
+from services.ingest.sources.change import NewSource
 from services.ingest.sources.follower import Sources
 from services.ingest.sources.health import Health
 from services.ingest.sources.instructions import instructions
@@ -19,6 +20,7 @@ from services.ingest.sources.view import ChangedSource, SourceView, Tested, Unre
 from shared.clock import Clock
 from shared.errors import Conflict, Unavailable
 
+MAX_SOURCES = 10_000
 TEST_SECONDS = 60.0
 """For all that a test asks of the platform."""
 
@@ -54,6 +56,17 @@ class SourceDesk:
         return [
             view_of(record, self._health.standing(record.id, self._sources), self.public_url) for record in records
         ], unreadable
+
+    async def add(self, new: NewSource, *, by: str) -> Kept:
+        """As the registry adds it, while there is room.
+
+        Raises Invalid for what is wrong with it; Conflict where there is no key, the id or the page is taken, or
+        MAX_SOURCES are there; Unavailable.
+        """
+        await self._look()
+        if len(self._sources.records()) >= MAX_SOURCES:
+            raise Conflict(f"there are {MAX_SOURCES} sources already: remove some first")
+        return await self.registry.add(new, by=by)
 
     async def show(self, kept: Kept) -> SourceView:
         """The source as it is kept, with how it does. Raises Unavailable."""

@@ -127,13 +127,14 @@ class Leases:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Announces, takes and gives up until `stop` is set; then gives up everything."""
-        silent = False
+        # At the start the buckets may not be declared yet: that is no news.
+        silent = True
         while not stop.is_set():
             self._turned = self._monotonic()
             try:
                 await self.turn()
                 if silent:
-                    _log.info("leases renewed again")
+                    _log.info("leases renewed")
                 silent = False
             except (Unavailable, TimeoutError) as error:
                 if not silent:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -152,6 +153,41 @@ async def test_of_many_that_want_the_same_page_at_once_one_gets_it(sources: Sour
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
     listed = (await sources.call("GET")).json()
     assert len(listed["items"]) == 1
+
+
+async def test_there_is_room_for_so_many(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.ingest.sources.desk.MAX_SOURCES", 1)
+    assert (await sources.add()).status_code == 201
+    full = await sources.add(id="second", page="vk:-124")
+    assert (full.status_code, full.json()["detail"]) == (409, "there are 1 sources already: remove some first")
+
+
+async def test_any_replica_tells_what_another_did(sources: Sources, nats_url: str, tmp_path: Path) -> None:
+    await sources.add()
+    async with opened(nats_url, f"sqlite:///{tmp_path}/other.db") as other:
+        assert (await other.call("GET", "/city-vk")).json()["health"]["state"] == "waiting"
+        assert (await sources.call("POST", "/city-vk/test")).json()["works"]
+        async with asyncio.timeout(10):
+            while (health := (await other.call("GET", "/city-vk")).json()["health"])["state"] == "waiting":
+                await asyncio.sleep(0.1)
+        assert (health["state"], health["rights"]["name"]) == ("working", "Город")
+
+        await other.call("POST", "/city-vk/pause")
+        assert not (await sources.call("GET", "")).json()["items"][0]["active"]
+
+
+async def test_nothing_that_is_logged_holds_a_secret(sources: Sources, capfd: pytest.CaptureFixture[str]) -> None:
+    secret = (await sources.add()).json()["instructions"]["secret"]
+    await sources.add(secrets={"community_token": TOKEN, "user_token": "with blank " + USER_TOKEN})
+    await sources.call("PATCH", "/city-vk", {"secrets": {"user_token": USER_TOKEN}})
+    await sources.call("POST", "/city-vk/test")
+    sources.vk.failure = NotSent(f"not reached with {TOKEN}")
+    await sources.call("POST", "/city-vk/test")
+    await sources.call("POST", "", ADDED | {"more": TOKEN})
+    logged = "".join(capfd.readouterr())
+    assert "request" in logged
+    for hidden in (TOKEN, USER_TOKEN, secret, KEY):
+        assert hidden not in logged
 
 
 async def test_a_test_tells_rights_and_what_is_missing(sources: Sources) -> None:
