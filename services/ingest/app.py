@@ -66,6 +66,7 @@ def make_app(settings: Settings, *, connect: Connect = open_connectors) -> Servi
                     connectors=connectors,
                     public_url=settings.public_url or None,
                     clock=utc_now,
+                    settled=leases.settled,
                 )
                 tasks.start("sources", known.run, age=known.loop_age)
                 tasks.start("leases", leases.run, age=leases.loop_age)

@@ -21,6 +21,8 @@ from shared.clock import Clock
 from shared.errors import Conflict, Unavailable
 
 MAX_SOURCES = 10_000
+SETTLE_SECONDS = 10.0
+"""How long a test waits just after the start."""
 TEST_SECONDS = 60.0
 """For all that a test asks of the platform."""
 
@@ -37,13 +39,16 @@ class SourceDesk:
         connectors: Mapping[str, Connector],
         public_url: str | None,
         clock: Clock,
+        settled: asyncio.Event | None = None,
     ) -> None:
+        """`settled` is set once this replica counts in every platform's rates; before, nothing is asked of one."""
         self.registry = registry
         self._sources = sources
         self._health = health
         self._connectors = connectors
         self.public_url = public_url
         self._clock = clock
+        self._settled = settled
 
     async def all(self) -> tuple[list[SourceView], list[Unreadable]]:
         """All sources by id, and what stands among them and cannot be read. Raises Unavailable."""
@@ -93,6 +98,7 @@ class SourceDesk:
             source = kept.record.source(self.registry.need_vault())
         except SealBroken as broken:
             raise Conflict(f"{id}: {broken}") from broken
+        await self._counted()
         rights, error = await _asked(connector, source)
         if rights is not None:
             self._health.tested(id, rights)
@@ -106,6 +112,14 @@ class SourceDesk:
             rights=rights,
             error=None if error is None else trouble(error, self._clock(), source.secrets),
         )
+
+    async def _counted(self) -> None:
+        if self._settled is None:
+            return
+        try:
+            await asyncio.wait_for(self._settled.wait(), SETTLE_SECONDS)
+        except TimeoutError as error:
+            raise Unavailable("this replica cannot announce itself to the others: the broker is silent") from error
 
     async def _look(self) -> None:
         try:

@@ -36,8 +36,9 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 class SourceRegistry:
     """The bucket `sources`. Every call raises Unavailable when the broker does not answer.
 
-    A page belongs to the source that its claim names. The claim is made first; a source whose page's claim names
-    another is none (`follower.Sources` leaves it closed), so that no crash and no race makes two of one page.
+    A page belongs to the source that its claim names. The claim is made first, and confirmed once the source stands
+    there: one that no source stands behind may be taken over. A source whose page's claim names another is none
+    (`follower.Sources` leaves it closed), so that no crash and no race makes two of one page.
     """
 
     def __init__(
@@ -68,8 +69,7 @@ class SourceRegistry:
             revision = await bucket.replace(record.id, msgspec.json.encode(record), revision=revision)
         except Conflict:
             raise Conflict(f"a source {new.id} was added at the same moment: look at it first") from None
-        owner, _ = await bucket.entry(claim_key(record.page))
-        if owner != record.id.encode():
+        if not await self._confirm(bucket, record):
             with suppress(Conflict):
                 await bucket.delete(record.id, revision=revision)
             raise Conflict(f"{record.page} was given to another source at the same moment")
@@ -88,6 +88,19 @@ class SourceRegistry:
             await bucket.replace(key, record.id.encode(), revision=revision)
         except Conflict:
             raise Conflict(f"{record.page} is being given to another source at this moment") from None
+
+    async def _confirm(self, bucket: Bucket, record: SourceRecord) -> bool:
+        """Renews the claim now that its source stands there: whoever saw it without one can take it over no more.
+        False when somebody has."""
+        key = claim_key(record.page)
+        for _ in range(ATTEMPTS):
+            owner, revision = await bucket.entry(key)
+            if owner != record.id.encode():
+                return False
+            with suppress(Conflict):
+                await bucket.replace(key, owner, revision=revision)
+                return True
+        return False
 
     async def get(self, id: str) -> Kept:
         """The source as the broker has it now; raises NotFound, and Conflict for one that cannot be read."""

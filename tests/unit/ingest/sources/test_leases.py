@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -295,6 +296,55 @@ async def test_no_shard_is_ever_held_by_two(steps: list[tuple[Any, ...]], rates:
         replica.line.failing = None
     await settle(world, replicas, 60)
     assert [len(replica.leases.held()) for replica in replicas] == [16, 16, 16, 16]
+
+
+class Stalling(Line):
+    """A line on which any call may take long before and after it is done, while the others go on and time passes."""
+
+    def __init__(self, world: World, chance: random.Random, look: Callable[[], None]) -> None:
+        super().__init__(world)
+        self._chance = chance
+        self._look = look
+
+    async def through(self, call: Callable[[], Any]) -> Any:
+        await self._stall()
+        try:
+            return await call()
+        finally:
+            await self._stall()
+
+    async def _stall(self) -> None:
+        for _ in range(self._chance.choice((0, 0, 1, 3, 30))):
+            await asyncio.sleep(0)
+            self._world.now += self._chance.choice((0.0, 0.0, 0.01, 0.05, 2.0 if self._chance.random() < 0.01 else 0.0))
+            self._look()
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32))
+async def test_no_shard_is_ever_held_by_two_however_their_turns_cross(seed: int) -> None:
+    world, chance = World(), random.Random(seed)
+    replicas: list[Replica] = []
+    for name in "abc":
+        replica = Replica(world, name)
+        replica.leases._bus = Stalling(world, chance, lambda: assert_apart(replicas))
+        replicas.append(replica)
+
+    async def live(replica: Replica) -> None:
+        for _ in range(12):
+            await replica.turn()
+            if chance.random() < 0.05:
+                await replica.leases.leave()
+            for _ in range(chance.choice((1, 20, 20, 400))):
+                await asyncio.sleep(0)
+            world.now += chance.choice((0.5, 1.0))
+            assert_apart(replicas)
+
+    await asyncio.gather(*(live(replica) for replica in replicas))
+    for replica in replicas:
+        replica.leases._bus = Line(world)
+    await settle(world, replicas, 60)
+    assert sorted(len(replica.leases.held()) for replica in replicas) == [21, 21, 22]
 
 
 def test_shares_differ_by_one_at_most_and_make_up_the_whole() -> None:
