@@ -1,9 +1,10 @@
-"""`python -m services.ingest serve | migrate | replay FILE | source …`."""
+"""`python -m services.ingest serve | migrate | replay FILE | decode FILE | source …`."""
 
 from __future__ import annotations
 
 import click
 
+from services.ingest.decode import decode
 from services.ingest.replay.command import replay
 from services.ingest.sources.command import source
 from shared.errors import Transient
@@ -62,6 +63,7 @@ def _migrate(url: str) -> None:
         raise click.ClickException(f"OTKLIK_INGEST_DATABASE_URL: {error}") from error
 
 
+main.add_command(decode)
 main.add_command(replay)
 main.add_command(source)
 

@@ -138,8 +138,16 @@ OUTBOX_BACKLOG = _gauge(
 INGEST_COMMENTS = _counter(
     "otklik_ingest_comments_total",
     ["platform", "result"],
-    "Comment events taken in (result: accepted, duplicate, rejected).",
+    "Comment events taken in (result: accepted, duplicate, rejected; of platforms also repeated: an event that was "
+    "seen before, echo: an answer of ours that comes back, skipped: none of ours).",
     "Many rejected: the answer names what is wrong with each; tell the source's operator.",
+)
+HOOK_CALLS = _counter(
+    "otklik_hook_calls_total",
+    ["platform", "result"],
+    "Calls of platforms (result: taken, forged, undecodable).",
+    "Forged: somebody guesses addresses, or the secret on the platform's side is not the source's. Undecodable: the "
+    "payload lies among the dead letters; the platform has changed something.",
 )
 SOURCES = _gauge(
     "otklik_sources",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -10,6 +10,9 @@ import msgspec
 from services.ingest.connectors.received import Received
 from services.ingest.sources.source import Source
 from shared.events import Action, ActionKind, Platform
+
+Decoder = Callable[[bytes, str | None], list[Received]]
+"""`Connector.decode` alone: pure, and to be had without a connection."""
 
 
 class HookAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +39,8 @@ class Polled(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[Received, ...]
     cursor: bytes
     """Opaque to everybody else; at most 4,096 bytes."""
+    payload: bytes = b""
+    """The platform's answer as it came, kept until the events are durable, and for good if one of them is unusable."""
     wait: float = 0.0
     """Seconds until asking again makes sense."""
     behind: bool = False
@@ -51,6 +56,8 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     acts: tuple[ActionKind, ...] = ()
     problems: tuple[str, ...] = ()
     """What is missing, each in a sentence that says what to do about it."""
+    group: str | None = None
+    """Telegram: id of the channel's discussion group, as the channel names it."""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

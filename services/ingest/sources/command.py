@@ -92,8 +92,9 @@ def add(
     """Add a source, and tell what to paste where on the platform."""
     required = PLATFORMS[platform]
     chosen = way or required.ways[0]
-    needed = [*required.needed.get(chosen, ()), *asked]
-    secrets = Secrets(**ask_secrets(required.possible, needed, stdin=stdin))
+    # Of secrets that do for one another the first is asked for, unless others were named.
+    needed = [names[0] for names in required.needed.get(chosen, ()) if not set(names) & set(asked)]
+    secrets = Secrets(**ask_secrets(required.possible, [*needed, *asked], stdin=stdin))
     fields: dict[str, Any] = {"acting": acting, "pace_seconds": pace, "daily_ceiling": ceiling}
     given = {name: value for name, value in fields.items() if value is not None}
     new = NewSource(id=id, platform=platform, page=page, way=chosen, group=group, secrets=secrets, **given)

@@ -86,7 +86,7 @@ class SourceDesk:
         return ChangedSource(source=view, instructions=instructions(kept.record, self.public_url, kept.hook_secret))
 
     async def test(self, id: str) -> Tested:
-        """Asks the platform what the credentials may do; harmless.
+        """Asks the platform what the credentials may do; harmless. A discussion group that it names is kept.
 
         Raises NotFound, Conflict where the source cannot be opened or nobody speaks with its platform, Unavailable.
         """
@@ -102,6 +102,8 @@ class SourceDesk:
         rights, error = await _asked(connector, source)
         if rights is not None:
             self._health.tested(id, rights)
+            if rights.group is not None and rights.group != source.group:
+                await self._sources.moved(source, rights.group)
         if error is not None:
             self._health.failed(source, error)
         with suppress(Unavailable, TimeoutError):

@@ -94,32 +94,31 @@ def _vk_poll(record: SourceRecord, hook: str, secret: str) -> tuple[list[str], l
 
 
 _TELEGRAM_RU = [
-    "Привяжите к каналу группу для обсуждений и сделайте бота администратором группы.",
-    "Для удаления дайте ему право «Удаление сообщений», для блокировки «Блокировка пользователей».",
+    "Привяжите к каналу группу обсуждения и сделайте бота её администратором. Один бот — один канал.",
+    "Для удаления дайте ему право «Удаление сообщений», остальные выключите.",
 ]
 _TELEGRAM_EN = [
-    "Link a discussion group to the channel and make the bot an administrator of the group.",
-    "To delete it needs the right “Delete messages”, to ban “Ban users”.",
+    "Link a discussion group to the channel and make the bot its administrator. One bot serves one channel.",
+    "To delete it needs the right “Delete messages”; switch the others off.",
 ]
 
 
 def _telegram_hook(record: SourceRecord, hook: str, secret: str) -> tuple[list[str], list[str]]:
     call = (
-        "curl https://api.telegram.org/bot<BOT_TOKEN>/setWebhook "
-        f"-d url={hook} -d secret_token={secret} "
-        """-d 'allowed_updates=["message","edited_message"]\'"""
+        'read -rs TOKEN; curl -sS "https://api.telegram.org/bot$TOKEN/setWebhook" '
+        f'-d url={hook} -d secret_token={secret} -d \'allowed_updates=["message","edited_message"]\''
     )
     return (
-        [*_TELEGRAM_RU, f"Сообщите адрес Telegram, подставив токен бота: {call}"],
-        [*_TELEGRAM_EN, f"Tell Telegram the address, with the bot's token put in: {call}"],
+        [*_TELEGRAM_RU, f"Сообщите адрес Telegram (токен бота вводится, на экране его не видно): {call}"],
+        [*_TELEGRAM_EN, f"Tell Telegram the address (type the bot's token, it is not shown): {call}"],
     )
 
 
 def _telegram_poll(record: SourceRecord, hook: str, secret: str) -> tuple[list[str], list[str]]:
-    call = "curl https://api.telegram.org/bot<BOT_TOKEN>/deleteWebhook"
+    call = 'read -rs TOKEN; curl -sS "https://api.telegram.org/bot$TOKEN/deleteWebhook"'
     return (
-        [*_TELEGRAM_RU, f"Если у бота есть webhook, снимите его, подставив токен: {call}"],
-        [*_TELEGRAM_EN, f"If the bot has a webhook, take it away, with the token put in: {call}"],
+        [*_TELEGRAM_RU, f"Если у бота есть хук, снимите его: {call}"],
+        [*_TELEGRAM_EN, f"If the bot has a webhook, take it away: {call}"],
     )
 
 
@@ -132,12 +131,12 @@ _MAX_EN = ["Make the bot an administrator of the channel with read_all_messages,
 def _max_hook(record: SourceRecord, hook: str, secret: str) -> tuple[list[str], list[str]]:
     body = f'{{"url":"{hook}","secret":"{secret}","update_types":{MAX_UPDATES}}}'
     call = (
-        "curl -X POST https://platform-api2.max.ru/subscriptions -H 'Authorization: <BOT_TOKEN>' "
+        'read -rs TOKEN; curl -sS https://platform-api2.max.ru/subscriptions -H "Authorization: $TOKEN" '
         f"-H 'Content-Type: application/json' -d '{body}'"
     )
     return (
-        [*_MAX_RU, f"Подпишите бота на события, подставив его токен: {call}"],
-        [*_MAX_EN, f"Subscribe the bot to events, with its token put in: {call}"],
+        [*_MAX_RU, f"Подпишите бота на события (токен вводится, на экране его не видно): {call}"],
+        [*_MAX_EN, f"Subscribe the bot to events (type its token, it is not shown): {call}"],
     )
 
 

@@ -23,12 +23,12 @@ WAYS: tuple[str, ...] = get_args(Way)
 
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True):
-    """One platform. `needed` are the secrets without which a way cannot work at all."""
+    """One platform. `needed` are the secrets without which a way cannot work at all, by way: of each group one."""
 
     page: re.Pattern[str]
     page_right: str
     ways: tuple[Way, ...] = ("hook", "poll")
-    needed: Mapping[str, tuple[str, ...]]
+    needed: Mapping[str, tuple[tuple[str, ...], ...]]
     possible: tuple[str, ...]
 
 
@@ -36,26 +36,26 @@ PLATFORMS: dict[str, Requirement] = {
     "vk": Requirement(
         page=re.compile(r"vk:-[1-9][0-9]{0,17}"),
         page_right="the community's id with a minus, as in vk:-123",
-        needed={"hook": (), "poll": ("community_token",)},
+        needed={"hook": (), "poll": (("community_token", "user_token"),)},
         possible=("community_token", "user_token", "service_token", "confirmation"),
     ),
     "telegram": Requirement(
         page=re.compile(r"telegram:-[1-9][0-9]{0,17}"),
         page_right="the channel's id with a minus, as in telegram:-1001234567890",
-        needed={"hook": ("bot_token",), "poll": ("bot_token",)},
+        needed={"hook": (("bot_token",),), "poll": (("bot_token",),)},
         possible=("bot_token",),
     ),
     "max": Requirement(
         page=re.compile(r"max:-?[1-9][0-9]{0,19}"),
         page_right="the channel's id, as in max:-70000000000001",
-        needed={"hook": ("bot_token",), "poll": ("bot_token",)},
+        needed={"hook": (("bot_token",),), "poll": (("bot_token",),)},
         possible=("bot_token",),
     ),
     "ok": Requirement(
         page=re.compile(r"ok:[1-9][0-9]{0,19}"),
         page_right="the group's id, as in ok:50000000000001",
         ways=("poll",),
-        needed={"poll": ("application_key", "application_secret", "access_token")},
+        needed={"poll": (("application_key",), ("application_secret",), ("access_token",))},
         possible=("application_key", "application_secret", "access_token"),
     ),
 }
@@ -123,9 +123,10 @@ def wrong_secrets(platform: str, given: Secrets) -> Iterator[Wrong]:
 
 def missing_secrets(platform: str, way: str, there: Secrets) -> Iterator[Wrong]:
     """Secrets without which the way cannot work."""
-    for name in PLATFORMS[platform].needed.get(way, ()):
-        if getattr(there, name) is None:
-            yield Wrong(path=f"secrets.{name}", message=f"missing; {platform} needs it ({way})")
+    for names in PLATFORMS[platform].needed.get(way, ()):
+        if all(getattr(there, name) is None for name in names):
+            instead = "".join(f", or {name}" for name in names[1:])
+            yield Wrong(path=f"secrets.{names[0]}", message=f"missing; {platform} needs it to {way}{instead}")
 
 
 def wrong_limits(pace_seconds: float | None, daily_ceiling: int | None) -> Iterator[Wrong]:

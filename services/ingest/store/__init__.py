@@ -1,9 +1,13 @@
-"""Ingest's own small database: what was taken in during the last 30 days."""
+"""Ingest's own small database: what was taken in during the last 30 days, how far sources were read, what was done."""
 
 from pathlib import Path
 
+from services.ingest.store.copies import StoredCopies
+from services.ingest.store.cursors import StoredCursors
 from services.ingest.store.heads import StoredHeads
+from services.ingest.store.known import StoredKnown
+from services.ingest.store.seen import StoredSeen
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-__all__ = ["MIGRATIONS", "StoredHeads"]
+__all__ = ["MIGRATIONS", "StoredCopies", "StoredCursors", "StoredHeads", "StoredKnown", "StoredSeen"]

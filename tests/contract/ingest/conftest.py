@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -23,6 +22,7 @@ from shared.clock import new_id, utc_now
 from shared.db import migrate
 from shared.events import Event, decode
 from shared.web import Service
+from tests.fixtures.inprocess import client_of
 
 
 class Desk:
@@ -64,39 +64,15 @@ async def open_desk(
     migrate(database_url, MIGRATIONS)
     settings = Settings(nats_url=nats_url, ingest_database_url=database_url, author_key="k" * 20, **given)
     app = make_app(settings, connect=connect)
-    async with app.lifespan(), await Bus.connect(nats_url, name="test") as bus:
+    async with client_of(app) as client, await Bus.connect(nats_url, name="test") as bus:
         await bus.ensure()
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest", timeout=60) as client:
-            desk = Desk(app, bus, client)
-            client.headers.update(await desk.key("admin"))
-            yield desk
+        desk = Desk(app, bus, client)
+        client.headers.update(await desk.key("admin"))
+        yield desk
 
 
 @pytest.fixture
 async def desk(nats_url: str, sqlite_url: str) -> AsyncIterator[Desk]:
     """An application of this test's own."""
-    async with in_own_task(lambda: open_desk(nats_url, sqlite_url)) as desk:
+    async with open_desk(nats_url, sqlite_url) as desk:
         yield desk
-
-
-@asynccontextmanager
-async def in_own_task(open: Callable[[], AbstractAsyncContextManager[Desk]]) -> AsyncIterator[Desk]:
-    """The desk, entered and left by one task: a lifespan must be, and a fixture's two halves are two."""
-    opened: asyncio.Future[Desk] = asyncio.get_running_loop().create_future()
-    done = asyncio.Event()
-
-    async def own() -> None:
-        async with open() as desk:
-            opened.set_result(desk)
-            await done.wait()
-
-    owner = asyncio.create_task(own())
-    waited: set[asyncio.Future[Any]] = {owner, opened}
-    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-    try:
-        if opened.done():
-            yield opened.result()
-    finally:
-        done.set()
-        await owner

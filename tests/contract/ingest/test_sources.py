@@ -15,7 +15,7 @@ from services.ingest.connectors.connector import Connector, Rights
 from services.ingest.connectors.failure import NotSent
 from services.ingest.connectors.gate import Gate
 from services.ingest.sources.vault import new_key
-from tests.contract.ingest.conftest import Desk, in_own_task, open_desk
+from tests.contract.ingest.conftest import Desk, open_desk
 from tests.fixtures.connector import TableConnector
 
 TOKEN = "vk1.a.token-of-the-tests"
@@ -54,10 +54,10 @@ async def opened(nats_url: str, sqlite_url: str, **given: Any) -> AsyncIterator[
 
     @asynccontextmanager
     async def connect(gate: Gate) -> AsyncIterator[Mapping[str, Connector]]:
-        yield {"vk": vk}
+        yield {"vk": vk, "telegram": vk}
 
     settings = {"sources_key": KEY, "public_url": "https://otklik.example"} | given
-    async with in_own_task(lambda: open_desk(nats_url, sqlite_url, connect=connect, **settings)) as desk:
+    async with open_desk(nats_url, sqlite_url, connect=connect, **settings) as desk:
         yield Sources(desk, vk)
 
 
@@ -194,10 +194,19 @@ async def test_a_test_tells_rights_and_what_is_missing(sources: Sources) -> None
     await sources.add()
     answer = await sources.call("POST", "/city-vk/test")
     assert answer.status_code == 200
-    rights = {"name": "Город", "reads": True, "acts": ["reply"], "problems": ["no user token"]}
+    rights = {"name": "Город", "reads": True, "acts": ["reply"], "problems": ["no user token"], "group": None}
     assert answer.json() == {"works": True, "rights": rights, "error": None}
     health = (await sources.call("GET", "/city-vk")).json()["health"]
     assert (health["state"], health["rights"]) == ("working", rights)
+
+
+async def test_a_test_finds_the_discussion_group(sources: Sources) -> None:
+    fields = {"platform": "telegram", "page": "telegram:-1001", "secrets": {"bot_token": TOKEN}}
+    assert (await sources.add(**fields)).json()["source"]["group"] is None
+    sources.vk.rights[TOKEN] = Rights(reads=True, group="-1007")
+    assert (await sources.call("POST", "/city-vk/test")).json()["works"]
+    found = (await sources.call("GET", "/city-vk")).json()
+    assert (found["group"], found["changed_by"]) == ("-1007", "ingest")
 
 
 async def test_a_test_that_the_platform_refuses_tells_why_without_the_token(sources: Sources) -> None:
