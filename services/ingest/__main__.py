@@ -1,4 +1,4 @@
-"""`python -m services.ingest serve | migrate | replay FILE | decode FILE`."""
+"""`python -m services.ingest serve | migrate | replay FILE | decode FILE | source …`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from services.ingest.decode import decode
 from services.ingest.replay.command import replay
+from services.ingest.sources.command import source
 from shared.errors import Transient
 from shared.settings import SettingsError, load_settings
 
@@ -64,6 +65,7 @@ def _migrate(url: str) -> None:
 
 main.add_command(decode)
 main.add_command(replay)
+main.add_command(source)
 
 if __name__ == "__main__":
     main(prog_name="python -m services.ingest")

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from services.ingest.sources.vault import KEY_PATTERN
 from shared.obs.log import LogFormat, LogLevel
 
 
@@ -41,10 +42,26 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
     nats_replicas: Annotated[
         int, Meta(ge=1, le=5, description="Copies that the broker keeps of each stream: 1 alone, 3 in a cluster.")
     ] = 1
+    sources_key: Annotated[
+        str,
+        Meta(
+            pattern=KEY_PATTERN,
+            description="Keys that seal the sources' credentials, separated by commas: the first seals, all open. "
+            "Without one no sources are read and none can be added.",
+        ),
+    ] = ""
+    public_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(|https?://[^\s/?#]+[^\s?#]*)$(?!\n)",
+            description="The address at which ingest is seen from the internet, as in https://otklik.example: "
+            "platforms call it.",
+        ),
+    ] = ""
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     ingest_port: Annotated[int, Meta(ge=1, le=65_535, description="Port to listen on.")] = 8001
     migrate: Annotated[bool, Meta(description="Whether `serve` brings its database up to date first.")] = True
 
     def __repr__(self) -> str:
-        """Names no value: two of them hold secrets."""
+        """Names no value: three of them hold secrets."""
         return "Settings(…)"

@@ -107,6 +107,12 @@ BUCKETS: tuple[BucketSpec, ...] = (
     # A replica says every twenty seconds which model it judges with; who was not heard for a minute is gone.
     BucketSpec(name="model_replicas", ttl=timedelta(minutes=1)),
     BucketSpec(name="model_disagreements", ttl=timedelta(days=30)),
+    BucketSpec(name="sources"),
+    # Told again every six hours.
+    BucketSpec(name="source_health", ttl=timedelta(days=2)),
+    BucketSpec(name="leases"),
+    # A replica of ingest renews its announcement every few seconds; with it all its leases are gone.
+    BucketSpec(name="ingest_replicas", ttl=timedelta(seconds=15)),
 )
 
 OBJECT_STORES: tuple[str, ...] = ("models",)

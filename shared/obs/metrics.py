@@ -149,6 +149,40 @@ HOOK_CALLS = _counter(
     "Forged: somebody guesses addresses, or the secret on the platform's side is not the source's. Undecodable: the "
     "payload lies among the dead letters; the platform has changed something.",
 )
+SOURCES = _gauge(
+    "otklik_sources",
+    ["platform", "state"],
+    "Sources, by how they do (state: working, waiting, failing, no_credentials, paused). Every replica tells all of "
+    "them: take the maximum, not the sum.",
+    "failing or no_credentials: `python -m services.ingest source list` names them and says why.",
+)
+SOURCE_LAG = _gauge(
+    "otklik_source_lag_seconds",
+    ["platform"],
+    "The age at its arrival of the last event of a source, the worst one's.",
+    "Rising on polled sources: too many for the platform's rates, or a token that several share. On hooks: the "
+    "platform delivers late, or again after an outage.",
+)
+SOURCE_FAILURES = _counter(
+    "otklik_source_failures_total",
+    ["platform", "kind"],
+    "What was asked of a platform and failed (kind: bad_credential, not_allowed, not_reached, unclear, gone, refused, "
+    "page_moved, unexpected).",
+    "not_reached: the way to the platform. bad_credential: give the source new credentials. unexpected: a fault of "
+    "ours, look into the log.",
+)
+INGEST_REPLICAS = _gauge(
+    "otklik_ingest_replicas",
+    [],
+    "Replicas of ingest that share the sources and every platform's rates, as this one sees them.",
+    "Fewer than were started: one cannot reach the broker (otklik_broker_connected).",
+)
+LEASES_HELD = _gauge(
+    "otklik_leases_held",
+    [],
+    "Of 64 parts of all sources, those that this replica polls.",
+    "Over all replicas 64 for all but moments; fewer for longer than half a minute: look for `leases` in the log.",
+)
 TAGGED = _counter(
     "otklik_tagged_total",
     ["tag"],

@@ -22,7 +22,7 @@ from tests.unit.ingest.memory import running
 from tests.unit.ingest.platform_memory import Desk, source
 from tests.unit.ingest.toy import Fares, Toy
 
-SECRET = "слово-секрет"  # noqa: S105  # of this test alone
+SECRET = "слово-секрет"  # of this test alone
 HEADERS = {"X-Secret": SECRET.encode()}
 BODY = b'{"comments":["wall:-1:2:3"]}'
 
