@@ -44,7 +44,7 @@ class Known(Protocol):
         """Forgets comments."""
 
 
-class OkConnector:
+class Ok:
     """Reads groups' topics. Comments are remembered in `known` before they are told: what was never told may then be
     told as deleted, which harms nobody, and what was told is never forgotten."""
 
