@@ -19,11 +19,14 @@ from hypothesis import strategies as st
 
 from services.ingest.connectors.calling import Caller
 from services.ingest.connectors.connector import Call, Connector, Done, Forged, Polled, Rights
-from services.ingest.connectors.failure import NotAllowed, NotSent, PlatformError
+from services.ingest.connectors.failure import BadCredential, NotAllowed, NotSent, PlatformError
 from services.ingest.connectors.gate import Gate
-from services.ingest.connectors.ok.connector import OkConnector
+from services.ingest.connectors.max.connector import Max
+from services.ingest.connectors.ok.connector import Ok
 from services.ingest.connectors.platforms import DECODERS
 from services.ingest.connectors.received import NotThisPlatform
+from services.ingest.connectors.telegram.connector import Telegram
+from services.ingest.connectors.vk.vk import Vk
 from services.ingest.sources.source import Secrets, Source
 from shared.events import Action, ActionKind
 from tests.bench.fuzz_payloads import check
@@ -31,7 +34,10 @@ from tests.fixtures.recordings import MADE
 from tests.unit.ingest.connectors.ok_rig import MemoryKnown
 
 MAKERS: dict[str, Callable[[Caller], Connector]] = {
-    "ok": lambda caller: OkConnector(caller, MemoryKnown()),
+    "max": Max,
+    "ok": lambda caller: Ok(caller, MemoryKnown()),
+    "telegram": Telegram,
+    "vk": Vk,
 }
 
 TOKEN = "700500:tiefes-geheimnis"  # noqa: S105  # of this test alone
@@ -192,8 +198,12 @@ async def test_a_missing_credential_is_said_and_asks_nobody(platform: str) -> No
     bare = Source(id="town", platform=connector.platform, page=PLACES[platform][0], way="poll", secrets=Secrets())
     with pytest.raises(PlatformError):
         await connector.poll(bare, None)
-    rights = await connector.test(bare)
-    assert (rights.reads, bool(rights.problems)) == (False, True)
+    try:
+        rights = await connector.test(bare)
+    except BadCredential as error:
+        assert error.detail
+    else:
+        assert (rights.reads, bool(rights.problems)) == (False, True)
     assert connector.acts(bare) == ()
     assert asked == []
     await caller.close()
