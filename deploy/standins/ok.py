@@ -109,6 +109,10 @@ class StandIn:
         """Takes a comment away."""
         del self.topics[topic].comments[comment]
 
+    def delete_topic(self, topic: str) -> None:
+        """Takes a topic away with everything under it."""
+        del self.topics[topic]
+
     # What the platform answers.
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,7 +142,7 @@ class StandIn:
     def told(self, order: Json) -> object:
         """Does what `POST /standin` says: a method's or an attribute's name in `do`, its arguments beside it."""
         name = order.pop("do")
-        if name in ("group", "topic", "comment", "edit", "delete"):
+        if name in ("group", "topic", "comment", "edit", "delete", "delete_topic"):
             return getattr(self, name)(**order)
         if name not in ("old_first", "delay", "errors", "denied", "ends_early_after", "left_out"):
             raise ValueError(f"unknown order {name}")
@@ -164,6 +168,7 @@ class StandIn:
         methods = {
             "group.getInfo": self._info,
             "group.getStatTopics": self._stat_topics,
+            "discussions.get": self._discussion,
             "discussions.getComments": self._comments,
             "discussions.getComment": self._comment,
         }
@@ -191,6 +196,13 @@ class StandIn:
         ]
         more = start + count < len(found)
         return {"topics": listed, "anchor": str(start + count), "has_more": more, "totalCount": len(found)}
+
+    def _discussion(self, sent: Mapping[str, str]) -> object:
+        name = sent.get("discussionId", "")
+        if name not in self.topics:
+            return _error(300)
+        count = len(self.topics[name].comments)
+        return {"discussion": {"object_id": name, "object_type": "GROUP_TOPIC", "total_comments_count": count}}
 
     def _comments(self, sent: Mapping[str, str]) -> object:
         name = sent.get("discussionId", "")

@@ -35,6 +35,12 @@ class MemoryKnown:
     async def drop(self, page: str, post: str, comments: Collection[str]) -> None:
         self.rows.get((page, post), set()).difference_update(comments)
 
+    async def posts(self, page: str) -> set[str]:
+        return {post for (of, post), comments in self.rows.items() if of == page and comments}
+
+    async def drop_post(self, page: str, post: str) -> None:
+        self.rows.pop((page, post), None)
+
 
 class OkRig:
     """`now` may be moved; `slept` holds the waits that the gate asked for."""
