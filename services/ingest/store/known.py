@@ -33,6 +33,18 @@ def drop(conn: Connection, page: str, post: str, comments: Collection[str]) -> N
     )
 
 
+def posts(conn: Connection, page: str) -> set[str]:
+    """The posts of the page under which comments were found."""
+    table = known_comments.c
+    return set(conn.execute(select(table.post).where(table.page == page).distinct()).scalars())
+
+
+def drop_post(conn: Connection, page: str, post: str) -> None:
+    """Forgets all comments of the post."""
+    table = known_comments.c
+    conn.execute(delete(known_comments).where(table.page == page, table.post == post))
+
+
 def purge(conn: Connection, before: datetime, limit: int = PURGE_ROWS) -> int:
     """Forgets what was found before `before`, in steps of about `limit` comments; returns how many.
 
@@ -62,6 +74,14 @@ class StoredKnown:
         """As `drop`."""
         if comments:
             await self._database.write(lambda conn: drop(conn, page, post, comments))
+
+    async def posts(self, page: str) -> set[str]:
+        """As `posts`."""
+        return await self._database.read(lambda conn: posts(conn, page))
+
+    async def drop_post(self, page: str, post: str) -> None:
+        """As `drop_post`."""
+        await self._database.write(lambda conn: drop_post(conn, page, post))
 
     async def purge(self, before: datetime, limit: int = PURGE_ROWS) -> int:
         """As `purge`."""

@@ -20,7 +20,7 @@ from services.ingest.arrivals import Arrivals
 from services.ingest.connectors.calling import Caller
 from services.ingest.connectors.gate import Gate
 from services.ingest.connectors.ok import connector as connector_module
-from services.ingest.connectors.ok.connector import OkConnector
+from services.ingest.connectors.ok.connector import Ok
 from services.ingest.polling import Polling
 from services.ingest.store import MIGRATIONS, StoredCopies, StoredCursors, StoredKnown, StoredSeen
 from services.ingest.submission import Submission
@@ -76,7 +76,7 @@ async def reading(town: Town, address: str, database: Database) -> AsyncIterator
     polling = Polling(
         sources=lambda: [source()],
         owns=lambda _: True,
-        connectors={"ok": OkConnector(caller, known, address=f"{address}/fb.do")},
+        connectors={"ok": Ok(caller, known, address=f"{address}/fb.do")},
         arrivals=Arrivals(
             submit=town.rig.intake.submit,
             seen=StoredSeen(database),
@@ -191,7 +191,7 @@ async def test_the_stand_in_runs_by_itself_and_is_steered_over_http() -> None:
             topic = (await client.post(steer, json={"do": "topic", "group": GROUP})).json()
             await client.post(steer, json={"do": "comment", "topic": topic, "words": "Вода?"})
         caller = Caller(Gate())
-        rights = await OkConnector(caller, MemoryKnown(), address=address).test(source())
+        rights = await Ok(caller, MemoryKnown(), address=address).test(source())
         await caller.close()
         assert (rights.name, rights.reads) == ("Район", True)
     finally:

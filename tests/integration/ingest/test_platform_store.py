@@ -153,10 +153,14 @@ async def test_comments_are_known_by_page_and_post(known: StoredKnown) -> None:
     assert await known.find("ok:1", "10") == comments | {"new"}
     assert await known.find("ok:1", "11") == {"x"}
     assert await known.find("ok:2", "10") == set()
+    assert await known.posts("ok:1") == {"10", "11"}
+    assert await known.posts("ok:2") == set()
     await known.drop("ok:1", "10", comments)
     await known.drop("ok:1", "10", set())
     assert await known.find("ok:1", "10") == {"new"}
     assert await known.find("ok:1", "11") == {"x"}
+    await known.drop_post("ok:1", "10")
+    assert await known.posts("ok:1") == {"11"}
 
 
 async def test_comments_found_long_ago_are_forgotten(database: Database | None) -> None:

@@ -89,7 +89,11 @@ class Max:
         except Unreadable:
             marker = None
         following = (cursor or b"") if marker is None else str(marker).encode()
-        return Polled(events=_of_page(source, decode(payload, source.page)), cursor=following, payload=payload)
+        try:
+            events = _of_page(source, decode(payload, source.page))
+        except NotThisPlatform:
+            raise Unclear("/updates: no answer of the published shape") from None
+        return Polled(events=events, cursor=following, payload=payload)
 
     async def backfill(self, source: Source, cursor: bytes | None) -> Polled | None:
         """New comments only: MAX marks neither edits nor deletions; what the hook missed of these stays missed."""

@@ -92,13 +92,13 @@ def _said(method: str, answer: Answer) -> Said:
         raise Unclear(f"{method}: HTTP {answer.status} and no JSON") from None
     error = item(value)
     if "error_code" in error:
-        raise _failure(method, whole(error["error_code"]), answer.retry_after)
+        raise failure(method, whole(error["error_code"]), answer.retry_after)
     if answer.status != 200:
         raise Unclear(f"{method}: HTTP {answer.status}")
     return Said(value=value, payload=answer.body)
 
 
-def _failure(method: str, code: int | None, retry_after: float | None) -> PlatformError:
+def failure(method: str, code: int | None, retry_after: float | None) -> PlatformError:
     """What the code means (apiok.ru, "Ошибки"). The platform's own words are left out: they may repeat what we sent."""
     detail = f"{method}: error {code}"
     if code in _LIMITS:

@@ -9,11 +9,12 @@ from typing import Protocol
 from services.ingest.connectors.calling import Caller
 from services.ingest.connectors.connector import Call, Done, Forged, Polled, Rights
 from services.ingest.connectors.failure import BadCredential, Gone, NotAllowed, Refused
-from services.ingest.connectors.ok.answer import items, text
+from services.ingest.connectors.ok.answer import text
 from services.ingest.connectors.ok.calls import ADDRESS, Calls
 from services.ingest.connectors.ok.cursor import MAX_GONE, Round, Sweep, begin_round, read_cursor
 from services.ingest.connectors.ok.decoding import comment, decode, gone
-from services.ingest.connectors.ok.reading import Reading, read, read_one, seconds
+from services.ingest.connectors.ok.reading import Reading, exists, read, read_one, seconds
+from services.ingest.connectors.ok.rights import find_rights, refused
 from services.ingest.connectors.ok.topics import topics
 from services.ingest.connectors.received import Received
 from services.ingest.sources.source import Source
@@ -43,8 +44,14 @@ class Known(Protocol):
     async def drop(self, page: str, post: str, comments: Collection[str]) -> None:
         """Forgets comments."""
 
+    async def posts(self, page: str) -> set[str]:
+        """The topics under which comments were found."""
 
-class OkConnector:
+    async def drop_post(self, page: str, post: str) -> None:
+        """Forgets all comments of a topic."""
+
+
+class Ok:
     """Reads groups' topics. Comments are remembered in `known` before they are told: what was never told may then be
     told as deleted, which harms nobody, and what was told is never forgotten."""
 
@@ -97,21 +104,29 @@ class OkConnector:
 
     async def backfill(self, source: Source, cursor: bytes | None) -> Polled | None:
         """Reads one topic of the last days whole. What is known and not found is asked for by its id; what is not there
-        either was deleted."""
+        either was deleted. Topics that are known and not listed are asked for in the same way."""
         calls, group = self._calls(source), _local(source.page)
         sweep = read_cursor(cursor, Sweep)
         if sweep is None:
-            listed = await topics(calls, group, self._clock())
-            sweep = Sweep(todo=tuple((topic.id, topic.comments) for topic in listed))
-            return Polled(events=(), cursor=sweep.encode()) if listed else None
+            now = self._clock()
+            listed = {topic.id: topic.comments for topic in await topics(calls, group, now)}
+            doubtful = _some(await self._known.posts(source.page) - listed.keys(), now)
+            sweep = Sweep(todo=tuple(listed.items()), doubtful=tuple(doubtful))
+            return Polled(events=(), cursor=sweep.encode()) if listed or doubtful else None
+        if sweep.all_gone:
+            await self._known.drop_post(source.page, sweep.topic)
         await self._known.drop(source.page, sweep.topic, sweep.gone)
-        if not sweep.todo:
-            return None
-        (topic, expected), rest = sweep.todo[0], sweep.todo[1:]
+        if sweep.todo:
+            return await self._read_back(source, calls, sweep)
+        return await self._ask_for(source, calls, sweep) if sweep.doubtful else None
+
+    async def _read_back(self, source: Source, calls: Calls, sweep: Sweep) -> Polled:
+        """The first topic of `todo`."""
+        (topic, expected), after = sweep.todo[0], Sweep(todo=sweep.todo[1:], doubtful=sweep.doubtful)
         try:
             reading = await read(calls, topic, expected=expected)
         except (Gone, Refused, NotAllowed):
-            return Polled(events=(), cursor=Sweep(todo=rest).encode())
+            return Polled(events=(), cursor=after.encode())
         known = await self._record(source, topic, reading)
         events, lost = list(_events(source, topic, reading)), []
         missing = known - {text(entry["id"]) for entry in reading.comments} if reading.whole else set()
@@ -125,30 +140,29 @@ class OkConnector:
                 events.append(gone(source.page, topic, local))
             else:
                 events.append(comment(entry, source.page, topic, reading.groups))
-        sweep = Sweep(todo=rest, topic=topic, gone=tuple(lost))
-        return Polled(events=tuple(events), cursor=sweep.encode(), payload=reading.payload)
+        after = Sweep(todo=after.todo, doubtful=after.doubtful, topic=topic, gone=tuple(lost))
+        return Polled(events=tuple(events), cursor=after.encode(), payload=reading.payload)
+
+    async def _ask_for(self, source: Source, calls: Calls, sweep: Sweep) -> Polled:
+        """The first topic of `doubtful`: all of its comments are gone where it is."""
+        topic, after = sweep.doubtful[0], Sweep(doubtful=sweep.doubtful[1:])
+        try:
+            there = await exists(calls, topic)
+        except (Refused, NotAllowed):
+            there = True
+        if there:
+            return Polled(events=(), cursor=after.encode())
+        known = await self._known.find(source.page, topic)
+        events = tuple(gone(source.page, topic, local) for local in sorted(known))
+        return Polled(events=events, cursor=Sweep(doubtful=after.doubtful, topic=topic, all_gone=True).encode())
 
     async def test(self, source: Source) -> Rights:
-        """Asks for the group's name, its topics, and the comments under the newest of them."""
-        name, problems = "", []
+        """As `rights.find_rights`."""
         try:
-            calls, group = self._calls(source), _local(source.page)
-            said = await calls.call("group.getInfo", uids=group, fields="NAME,UID")
-            name = next((text(it.get("name")) or "" for it in items(said.value)), "")
-            if not items(said.value):
-                problems.append(
-                    f"There is no group {group}, or it is not to be seen with this token: check its number."
-                )
-            for topic in await topics(calls, group, self._clock(), most=1):
-                await read(calls, topic.id, expected=0)
+            calls = self._calls(source)
         except BadCredential as error:
-            problems.append(f"The credentials are refused ({error}): enter the application's keys and a new token.")
-        except (NotAllowed, Gone, Refused) as error:
-            problems.append(
-                f"The group cannot be read ({error}): the token must be an administrator's of the group, and the "
-                "application needs the rights VALUABLE_ACCESS and GROUP_CONTENT (docs/connect-ok.md)."
-            )
-        return Rights(name=name[:200], reads=not problems, problems=tuple(problems))
+            return refused(error)
+        return await find_rights(calls, _local(source.page), self._clock())
 
     def acts(self, source: Source) -> tuple[ActionKind, ...]:
         """None: the platform documents no call that answers, deletes or bans."""

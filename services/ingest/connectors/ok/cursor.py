@@ -64,15 +64,19 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
 
     todo: tuple[tuple[TopicId, int], ...] = ()
     """With the number of comments that the platform counts."""
+    doubtful: tuple[TopicId, ...] = ()
+    """Topics that comments were found under and that are not listed: too old, or deleted."""
     topic: str = ""
     gone: tuple[str, ...] = ()
     """Comments of `topic` whose deletion was told: it is durable once this cursor is."""
+    all_gone: bool = False
+    """All comments of `topic` were told as deleted, and it with them."""
 
     def encode(self) -> bytes:
         """As a cursor; what would not fit is left for the next time."""
         whole = self
         while len(encoded := msgspec.json.encode(whole)) > MAX_CURSOR:
-            whole = msgspec.structs.replace(whole, todo=whole.todo[:-1])
+            whole = msgspec.structs.replace(whole, todo=whole.todo[:-1], doubtful=())
         return encoded
 
 

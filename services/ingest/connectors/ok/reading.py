@@ -93,6 +93,15 @@ async def read_one(calls: Calls, topic: str, local: str) -> Item | None:
     return item(entry) or None
 
 
+async def exists(calls: Calls, topic: str) -> bool:
+    """Whether the topic is there; raises a PlatformError."""
+    try:
+        await calls.call("discussions.get", discussionId=topic, discussionType=KIND)
+    except Gone:
+        return False
+    return True
+
+
 def seconds(entry: Item) -> int:
     """When the comment was written, in seconds since 1970; 0 where nothing says so."""
     moment = posted_at(entry)

@@ -11,7 +11,7 @@ from deploy.standins.ok import ACCESS_TOKEN, APPLICATION_KEY, APPLICATION_SECRET
 from services.ingest.connectors.calling import Caller
 from services.ingest.connectors.connector import Polled
 from services.ingest.connectors.gate import Gate
-from services.ingest.connectors.ok.connector import OkConnector
+from services.ingest.connectors.ok.connector import Ok
 from services.ingest.sources.source import Secrets, Source
 from services.ingest.submission import Submission
 
@@ -35,6 +35,12 @@ class MemoryKnown:
     async def drop(self, page: str, post: str, comments: Collection[str]) -> None:
         self.rows.get((page, post), set()).difference_update(comments)
 
+    async def posts(self, page: str) -> set[str]:
+        return {post for (of, post), comments in self.rows.items() if of == page and comments}
+
+    async def drop_post(self, page: str, post: str) -> None:
+        self.rows.pop((page, post), None)
+
 
 class OkRig:
     """`now` may be moved; `slept` holds the waits that the gate asked for."""
@@ -47,7 +53,7 @@ class OkRig:
         self.known = MemoryKnown()
         gate = Gate(sleep=self._sleep, monotonic=lambda: self.now.timestamp())  # noqa: PLW0108  # `now` moves
         self.caller = Caller(gate, transport=httpx.ASGITransport(self.site))  # type: ignore[arg-type]  # an ASGI application all the same
-        self.connector = OkConnector(self.caller, self.known, address="http://standin/fb.do", clock=lambda: self.now)
+        self.connector = Ok(self.caller, self.known, address="http://standin/fb.do", clock=lambda: self.now)
         self.source = source()
 
     async def _sleep(self, seconds: float) -> None:

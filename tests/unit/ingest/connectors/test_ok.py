@@ -425,6 +425,39 @@ async def test_a_topic_that_fails_is_left_for_the_next_time(rig: OkRig) -> None:
     assert [it.post for it in await rig.sweep()] == [topics[0]]
 
 
+async def test_a_topic_that_was_deleted_takes_its_comments_with_it_once(rig: OkRig) -> None:
+    topics = [rig.site.topic(GROUP) for _ in range(2)]
+    comments = {f"{topics[0]}:{rig.site.comment(topics[0], str(number))}" for number in range(130)}
+    rig.site.comment(topics[1], "остаётся")
+    await rig.sweep()
+    rig.site.delete_topic(topics[0])
+    told = await rig.sweep()
+    assert {it.id for it in told if it.event == "deleted"} == comments
+    assert {it.event for it in await rig.sweep()} == {"created"}
+
+
+async def test_a_topic_that_is_only_too_old_is_not_deleted(rig: OkRig) -> None:
+    topic = rig.site.topic(GROUP)
+    rig.site.comment(topic, "остаётся")
+    await rig.sweep()
+    rig.later(86_400 * (DAYS + 1))
+    assert await rig.sweep() == []
+    assert [method for method, _ in rig.site.calls].count("discussions.get") == 1
+
+
+async def test_the_deletion_of_a_topic_is_told_again_where_the_cursor_was_lost(rig: OkRig) -> None:
+    topic = rig.site.topic(GROUP)
+    rig.site.comment(topic, "исчезает")
+    await rig.sweep()
+    rig.site.delete_topic(topic)
+    listed = await rig.connector.backfill(rig.source, None)
+    assert listed is not None
+    for _ in range(2):
+        told = await rig.connector.backfill(rig.source, listed.cursor)
+        assert told is not None
+        assert [event.submission.event for event in told.events if event.submission] == ["deleted"]
+
+
 # Rights, actions, addresses.
 
 
