@@ -11,15 +11,19 @@ import msgspec
 from services.routing.domain.case_change import (
     Actor,
     Answered,
+    AnsweredByHand,
     AnsweredOutside,
     CaseChange,
     Closed,
     Joined,
     Outcome,
+    Published,
     Reopened,
     Retagged,
+    Retried,
     Returned,
     Routed,
+    Submitted,
     Transferred,
     event_name,
 )
@@ -27,10 +31,24 @@ from services.routing.domain.lease import Lease, revoke
 from services.routing.domain.route import Route, Why
 from shared.errors import Conflict, Invalid
 
-State = Literal["routed", "accepted", "in_progress", "answered", "closed", "returned", "transferred", "void"]
-"""Where a case stands. `returned` and `transferred` last only within one step, until the case is routed again."""
+State = Literal[
+    "routed",
+    "accepted",
+    "in_progress",
+    "publishing",
+    "publish_failed",
+    "answered",
+    "closed",
+    "returned",
+    "transferred",
+    "void",
+]
+"""Where a case stands. `publishing`: its answer is on the way to the page; `publish_failed`: it did not get there.
+`returned` and `transferred` last only within one step, until the case is routed again."""
 
-OPEN_STATES: frozenset[str] = frozenset({"routed", "accepted", "in_progress", "returned", "transferred"})
+OPEN_STATES: frozenset[str] = frozenset(
+    {"routed", "accepted", "in_progress", "publishing", "publish_failed", "returned", "transferred"}
+)
 """The states in which a citizen still waits."""
 
 MAX_BOUNCES = 3
@@ -66,6 +84,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     bounces: int = 0
     """How often an institution handed it on."""
     answer: str | None = None
+    reply: str | None = None
+    """The action that last was to publish the answer; what becomes of another one is no concern of this case."""
     outcome: Outcome | None = None
     """None also for a case answered outside: nobody told us how it ended."""
     answered_at: datetime | None = None
@@ -89,7 +109,16 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 _STAFF: frozenset[Actor] = frozenset({"agent", "coordinator", "admin"})
 _SYSTEM: frozenset[Actor] = frozenset({"system"})
-_EVERY: tuple[State, ...] = ("routed", "accepted", "in_progress", "answered", "closed", "void")
+_EVERY: tuple[State, ...] = (
+    "routed",
+    "accepted",
+    "in_progress",
+    "publishing",
+    "publish_failed",
+    "answered",
+    "closed",
+    "void",
+)
 
 TABLE: Mapping[str, Rule] = {
     "accepted": Rule(verb="accept", actors=_STAFF, to={"routed": "accepted"}),
@@ -97,6 +126,25 @@ TABLE: Mapping[str, Rule] = {
     "answered": Rule(
         verb="answer", actors=_STAFF, needs=("text", "outcome"), to={"accepted": "answered", "in_progress": "answered"}
     ),
+    "submitted": Rule(
+        verb="answer",
+        actors=_STAFF,
+        needs=("text", "outcome"),
+        to={
+            "accepted": "publishing",
+            "in_progress": "publishing",
+            "publishing": "publishing",
+            "publish_failed": "publishing",
+        },
+    ),
+    "published": Rule(
+        actors=_SYSTEM,
+        # The answer may turn out to stand there after its comment was deleted, or deleted and restored.
+        to={"publishing": "answered", "publish_failed": "answered", "void": "answered", "routed": "answered"},
+    ),
+    "publish_failed": Rule(actors=_SYSTEM, to={"publishing": "publish_failed"}),
+    "retried": Rule(verb="retry", actors=_STAFF, to={"publish_failed": "publishing"}),
+    "answered_by_hand": Rule(verb="confirm", actors=_STAFF, needs=("where",), to={"publish_failed": "answered"}),
     "closed": Rule(verb="close", actors=_STAFF, to={"answered": "closed"}),
     "returned": Rule(
         verb="return",
@@ -110,7 +158,11 @@ TABLE: Mapping[str, Rule] = {
         needs=("to",),
         to={"routed": "transferred", "accepted": "transferred", "in_progress": "transferred"},
     ),
-    "reopened": Rule(verb="reopen", actors=_STAFF, to={"answered": "routed", "closed": "routed"}),
+    "reopened": Rule(
+        verb="reopen",
+        actors=_STAFF,
+        to={"answered": "routed", "closed": "routed", "publishing": "routed", "publish_failed": "routed"},
+    ),
     "routed": Rule(
         actors=_SYSTEM,
         to={
@@ -123,19 +175,37 @@ TABLE: Mapping[str, Rule] = {
     ),
     "retagged": Rule(actors=_SYSTEM, to={state: state for state in _EVERY}),
     "joined": Rule(actors=_SYSTEM, to={state: state for state in _EVERY}),
-    "voided": Rule(actors=_SYSTEM, to={"routed": "void", "accepted": "void", "in_progress": "void"}),
+    "voided": Rule(
+        actors=_SYSTEM,
+        to={
+            "routed": "void",
+            "accepted": "void",
+            "in_progress": "void",
+            "publishing": "void",
+            "publish_failed": "void",
+        },
+    ),
     "restored": Rule(actors=_SYSTEM, to={"void": "routed"}),
     "answered_outside": Rule(
         actors=_SYSTEM,
-        to={"routed": "answered", "accepted": "answered", "in_progress": "answered", "void": "answered"},
+        to={
+            "routed": "answered",
+            "accepted": "answered",
+            "in_progress": "answered",
+            "publishing": "answered",
+            "publish_failed": "answered",
+            "void": "answered",
+        },
     ),
 }
-"""The one table of transitions, by event. The seat of draft, approval, publishing and the other states to come."""
+"""The one table of transitions, by event. The seat of draft, approval and the other states to come."""
 
 
 def allowed(state: State, actor: Actor) -> tuple[str, ...]:
     """The verbs that `actor` may use on a case in `state`, in the table's order."""
-    return tuple(rule.verb for rule in TABLE.values() if rule.verb and actor in rule.actors and state in rule.to)
+    may = (rule.verb for rule in TABLE.values() if rule.verb and actor in rule.actors and state in rule.to)
+    # To answer is one verb and two events: it depends on the platform which of them.
+    return tuple(dict.fromkeys(may))
 
 
 def open_case(
@@ -236,12 +306,20 @@ def _effect(case: Case, event: CaseChange) -> Case:
             return change(case, bounces=case.bounces + 1) if _is_bounce(event) else case
         case Answered():
             return change(case, answer=event.text, outcome=event.outcome, answered_at=event.at)
+        case Submitted():
+            return change(case, answer=event.text, outcome=event.outcome, answered_at=None, reply=event.action)
+        case Retried():
+            return change(case, reply=event.action)
+        case Published() | AnsweredByHand():
+            return change(case, answered_at=event.at)
         case AnsweredOutside():
             return change(case, answered_at=event.answered_at)
         case Closed():
             return change(case, closed_at=event.at)
         case Reopened():
-            return change(case, answer=None, outcome=None, answered_at=None, closed_at=None, reopened_at=event.at)
+            return change(
+                case, answer=None, reply=None, outcome=None, answered_at=None, closed_at=None, reopened_at=event.at
+            )
         case Retagged():
             return change(
                 case,
