@@ -7,13 +7,15 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
+from services.ingest.actions.consuming import consume
+from services.ingest.actions.sources import NoSources
 from services.ingest.comments import post_comments
 from services.ingest.committer import Committer
-from services.ingest.forgetting import Forgetting
+from services.ingest.forgetting import ACTIONS_KEPT, Forgetting
 from services.ingest.intake import Intake
 from services.ingest.reception import Reception
 from services.ingest.settings import Settings
-from services.ingest.store import StoredHeads
+from services.ingest.store import StoredHeads, StoredJournal
 from shared.auth import KeyRing
 from shared.bus import Bus, Janitor
 from shared.db import Database
@@ -33,7 +35,7 @@ def make_app(settings: Settings) -> Service:
     @asynccontextmanager
     async def running(app: Litestar) -> AsyncIterator[None]:
         nonlocal bus
-        heads = StoredHeads(database)
+        heads, journal = StoredHeads(database), StoredJournal(database)
         bus = await Bus.connect(settings.nats_url, name="ingest", replicas=settings.nats_replicas)
         intake = Intake()
         committer = Committer(intake, publish=bus.publish, heads=heads)
@@ -42,7 +44,10 @@ def make_app(settings: Settings) -> Service:
             async with bus, background(app) as tasks:
                 tasks.start("streams", bus.keep_declared)
                 tasks.start("committer", committer.run, age=committer.age)
+                consume(tasks, bus, journal=journal, sources=NoSources(), connectors={})
                 tasks.start("forgetting", Forgetting(heads).run)
+                forgetting = Forgetting(journal, kept=ACTIONS_KEPT, what="actions")
+                tasks.start("forgetting-actions", forgetting.run)
                 tasks.start("janitor", Janitor(bus, streams=STREAMS).run)
                 await keyring.start(bus)
                 try:

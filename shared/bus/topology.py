@@ -102,8 +102,6 @@ INGEST_ACTIONS: dict[str, ConsumerSpec] = {
         stream="ACTIONS",
         durable=f"ingest-actions-{platform}",
         filters=tuple(f"actions.{platform}.*.{kind}" for kind in get_args(ActionKind)),
-        # An action waits for its page's turn, and for a platform that is away: what is kept alive meanwhile costs less.
-        ack_wait=60.0,
     )
     for platform in PLATFORMS
 }

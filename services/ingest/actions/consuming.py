@@ -8,7 +8,8 @@ from typing import cast
 
 import structlog
 
-from services.ingest.actions.course import Means, Sources
+from services.ingest.actions.course import Means
+from services.ingest.actions.sources import Sources
 from services.ingest.actions.waiting import Waiting
 from services.ingest.actions.worker import Worker
 from services.ingest.connectors.connector import Connector

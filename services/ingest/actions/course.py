@@ -7,9 +7,9 @@ the journal how far it came.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -18,6 +18,7 @@ from services.ingest.actions.attempt import Again, LookAgain, Verdict, after_abs
 from services.ingest.actions.decision import Begin, Look, Settle, Situation, Tell, Wait, decide
 from services.ingest.actions.entry import Entry, outcome_of
 from services.ingest.actions.lane import Place
+from services.ingest.actions.sources import Sources
 from services.ingest.actions.waiting import Waiting
 from services.ingest.connectors.connector import Connector, Done
 from services.ingest.connectors.failure import NotSent, PlatformError, Unclear
@@ -25,13 +26,14 @@ from services.ingest.sources.source import Source
 from services.ingest.store.journal import NotBefore, Pace, StoredJournal
 from shared.bus import Outgoing, Published
 from shared.clock import Clock, utc_now
+from shared.errors import Transient
 from shared.events import Action, OutcomeKind
 from shared.obs import metrics
 
 ATTEMPT_SECONDS = 90.0
 """For one attempt or look, the token's turn at the gate (60 s) included."""
-HOLD_SECONDS = 120.0
-"""How long an attempt is left alone before somebody else may look for it: longer than it can last."""
+HOLD_SECONDS = 30.0
+"""How long an attempt is left alone before somebody else may look for it; prolonged at a third of it while it lasts."""
 RECONSIDER_SECONDS = 60.0
 """Whoever waits longer looks up this often whether the action was cancelled or its source changed."""
 MAX_DETAIL = 2_000
@@ -41,16 +43,6 @@ MAX_LINK = 2_048
 log = structlog.get_logger(__name__)
 
 Publish = Callable[[Sequence[Outgoing]], Awaitable[Sequence[Published]]]
-
-
-class Sources(Protocol):
-    """The sources as they are now."""
-
-    def of_page(self, page: str) -> Source | None:
-        """The page's source with its secrets open, paused or not; None where there is none."""
-
-    async def moved(self, source: Source, group: str) -> None:
-        """Telegram: the source's group has this id from now on. May raise Transient or Unavailable."""
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +130,7 @@ class Course:
     async def _attempt(self, connector: Connector, source: Source, begun: Entry) -> None:
         action = self._action
         try:
-            async with asyncio.timeout(self._means.times.attempt):
+            async with asyncio.timeout(self._means.times.attempt), self._held(begun):
                 done = await connector.act(source, action, begun.key)
         except Exception as error:
             told = Unclear("no answer in time") if isinstance(error, TimeoutError) else error
@@ -159,7 +151,7 @@ class Course:
         if not await self._waiting.patiently(lambda: self._journal.claim(entry, now, until)):
             return
         try:
-            async with asyncio.timeout(self._means.times.attempt):
+            async with asyncio.timeout(self._means.times.attempt), self._held(entry):
                 done = await connector.look(source, action, entry.key)
         except Exception as error:
             # To look changes nothing: where no answer came, one may look again.
@@ -173,6 +165,24 @@ class Course:
             await self._done(entry, done)
         else:
             await self._follow(source, entry, after_absence(entry.detail, entry.attempts))
+
+    @contextlib.asynccontextmanager
+    async def _held(self, begun: Entry) -> AsyncIterator[None]:
+        """Keeps everybody else away from the action for as long as the block lasts."""
+        holding = asyncio.create_task(self._hold(begun), name="hold")
+        try:
+            yield
+        finally:
+            holding.cancel()
+            await asyncio.gather(holding, return_exceptions=True)
+
+    async def _hold(self, begun: Entry) -> None:
+        hold = self._means.times.hold
+        while True:
+            await asyncio.sleep(hold / 3)
+            # One that fails is made up for by the next; while the database is away nobody else gets at it either.
+            with contextlib.suppress(Transient):
+                await self._journal.prolong(begun, moment_after(self._means.clock(), hold))
 
     async def _follow(self, source: Source, begun: Entry, verdict: Verdict) -> None:
         now = self._means.clock()

@@ -5,8 +5,9 @@ from pathlib import Path
 from services.ingest.store.copies import StoredCopies
 from services.ingest.store.cursors import StoredCursors
 from services.ingest.store.heads import StoredHeads
+from services.ingest.store.journal import StoredJournal
 from services.ingest.store.seen import StoredSeen
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-__all__ = ["MIGRATIONS", "StoredCopies", "StoredCursors", "StoredHeads", "StoredSeen"]
+__all__ = ["MIGRATIONS", "StoredCopies", "StoredCursors", "StoredHeads", "StoredJournal", "StoredSeen"]

@@ -28,7 +28,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     ceiling: int
     """Actions in 24 hours, at most."""
     hold: float
-    """Seconds that one attempt may last: only afterwards may anybody else look for what became of it."""
+    """Seconds for which the attempt is left alone, unless it is prolonged: only afterwards may anybody else look for
+    what became of it."""
 
 
 class NotBefore(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +93,14 @@ def claim(conn: Connection, entry: Entry, now: datetime, until: datetime) -> boo
     free = (_entries.state == "begun") & (_entries.attempts == entry.attempts) & (_entries.free_at <= now)
     taken = update(action_journal).where(_entries.action == entry.action, free).values(free_at=until)
     return conn.execute(taken).rowcount == 1
+
+
+def prolong(conn: Connection, entry: Entry, until: datetime) -> None:
+    """Whoever is at a begun action, or looks for it, still is."""
+    mine = (_entries.state == "begun") & (_entries.attempts == entry.attempts)
+    conn.execute(update(action_journal).where(_entries.action == entry.action, mine).values(free_at=until))
+    turn = (_pages.page == entry.page) & (_pages.action == entry.action)
+    conn.execute(update(action_pages).where(turn).values(held_until=until))
 
 
 def put_off(conn: Connection, entry: Entry, free_at: datetime, *, surely_not_done: bool, detail: str) -> None:
@@ -212,6 +221,10 @@ class StoredJournal:
     async def claim(self, entry: Entry, now: datetime, until: datetime) -> bool:
         """As `claim`."""
         return await self._database.write(lambda conn: claim(conn, entry, now, until))
+
+    async def prolong(self, entry: Entry, until: datetime) -> None:
+        """As `prolong`."""
+        await self._database.write(lambda conn: prolong(conn, entry, until))
 
     async def put_off(self, entry: Entry, free_at: datetime, *, surely_not_done: bool, detail: str) -> None:
         """As `put_off`."""

@@ -110,6 +110,17 @@ async def test_of_many_who_look_one_does(journal: StoredJournal) -> None:
     assert await journal.begin(ordered, PACE, later(500)) is None
 
 
+async def test_who_is_still_at_it_is_left_alone(journal: StoredJournal) -> None:
+    ordered, next_one = action(NOW), action(NOW)
+    entry = await begun(journal, ordered)
+    await journal.prolong(entry, later(500))
+    assert not await journal.claim(entry, later(300), later(400))
+    assert await journal.begin(next_one, PACE, later(300)) == NotBefore(at=later(500))
+    await journal.settle(ordered, entry, "done", now=later(301))
+    await journal.prolong(entry, later(900))
+    await begun(journal, next_one, later(302))
+
+
 async def test_what_is_settled_stays_so(journal: StoredJournal) -> None:
     ordered = action(NOW)
     entry = await begun(journal, ordered)

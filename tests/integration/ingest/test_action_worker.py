@@ -83,14 +83,16 @@ class Town:
         self.sources = MemorySources(source())
         self.told = Told()
 
-    def worker(self, journal: Any = None, publish: Any = None, connector: Any = None, **more: Any) -> Worker:
+    def worker(
+        self, journal: Any = None, publish: Any = None, connector: Any = None, times: Times = TIMES, **more: Any
+    ) -> Worker:
         means = Means(
             connector=cast(Connector, connector or self.connector),
             journal=journal or self.journal,
             sources=self.sources,
             publish=publish or self.told.publish,
             waiting=Waiting(),
-            times=TIMES,
+            times=times,
         )
         return Worker("vk", means, **more)
 
@@ -208,6 +210,16 @@ async def test_a_platform_that_hangs_is_given_up_and_looked_at(town: Town) -> No
     outcome = await town.carry(ordered)
     assert outcome.result == "failed"
     assert town.connector.looked >= 1
+
+
+async def test_a_long_call_is_left_alone_by_another_replica(town: Town) -> None:
+    town.connector.seconds = 0.35
+    hold = Times(attempt=2.0, hold=0.1, reconsider=0.02)
+    ordered = action(utc_now())
+    first, second = town.worker(times=hold), town.worker(times=hold)
+    await asyncio.gather(first.carry(ordered), second.carry(ordered))
+    assert town.connector.page("vk:-1").effects == [ordered.id]
+    assert town.connector.looked == 0
 
 
 async def test_where_one_cannot_look_it_is_never_sent_again(database: Database) -> None:
