@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 
 from services.routing.caller import Caller
 from services.routing.domain import lease
-from services.routing.domain.case import OPEN_STATES, Case, State, act, allowed
+from services.routing.domain.case import Case, act
 from services.routing.domain.case_change import Actor, Answered, Outcome, Retried, Submitted
+from services.routing.domain.transition import OPEN_STATES, State, allowed
 from services.routing.domain.verb import ORDERS, change_of
 from services.routing.store import case as case_store
 from services.routing.store import case_view, comment, log_view, queue_view

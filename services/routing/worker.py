@@ -8,9 +8,10 @@ from typing import cast
 import structlog
 from sqlalchemy import Connection
 
-from services.routing.domain.case import TABLE, Case, apply
+from services.routing.domain.case import Case, apply
 from services.routing.domain.case_change import Published, PublishFailed, event_name
 from services.routing.domain.decision import settle
+from services.routing.domain.transition import TABLE
 from services.routing.store import action, case, decision
 from services.routing.store.changes import Changes
 from services.routing.store.reconciliation import Contention, Reconciliation, take_turns

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, get_args
 
-from services.routing.domain.case import TABLE, Rule
 from services.routing.domain.case_change import (
     MAX_ANSWER,
     MAX_REASON,
@@ -26,6 +25,7 @@ from services.routing.domain.case_change import (
     Submitted,
     Transferred,
 )
+from services.routing.domain.transition import TABLE, Rule
 from shared.errors import Invalid
 
 VERBS: Mapping[str, Rule] = {rule.verb: rule for rule in TABLE.values() if rule.verb}

@@ -17,10 +17,11 @@ from typing import cast
 import msgspec
 from sqlalchemy import Connection
 
-from services.routing.domain.case import OPEN_STATES, Case
+from services.routing.domain.case import Case
 from services.routing.domain.case_change import CaseChange, event_name
 from services.routing.domain.decision import Decision
 from services.routing.domain.task import Task
+from services.routing.domain.transition import OPEN_STATES
 from services.routing.store import action, case, comment, decision, event, outbox, task
 from services.routing.store.action import Ordered
 from services.routing.store.comment import Comment

@@ -6,17 +6,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from services.routing.domain.case import (
-    MAX_BOUNCES,
-    OPEN_STATES,
-    TABLE,
-    Case,
-    State,
-    WrongTransition,
-    act,
-    allowed,
-    apply,
-)
+from services.routing.domain.case import MAX_BOUNCES, Case, WrongTransition, act, apply
 from services.routing.domain.case_change import (
     Accepted,
     Actor,
@@ -41,6 +31,7 @@ from services.routing.domain.case_change import (
     event_name,
 )
 from services.routing.domain.lease import take
+from services.routing.domain.transition import OPEN_STATES, TABLE, State, allowed
 from shared.errors import Conflict, Invalid
 from tests.unit.routing.builders import case, moment, route_to
 
