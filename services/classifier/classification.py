@@ -82,6 +82,9 @@ class Judging:
                     return model, "careful", await self._judge_carefully(embedder, model, texts)
                 except EmbeddingFailed as error:
                     log.info("judged fast instead", error=str(error))
+                except Exception as error:
+                    # As for what comes over the broker: a fault of the careful reader leaves the fast one.
+                    log.error("careful reading failed", model=model.version, exc_info=error)
             return model, "fast", await self._run(self._executor, _judge, model, texts)
 
     async def do(self, work: Work[T], texts: list[str]) -> tuple[Model, list[T]]:

@@ -64,7 +64,7 @@ def evaluate(  # noqa: PLR0917 - click passes them by name
     """
     from services.classifier.manifest import ModelError
     from services.classifier.model import DEFAULT_MODEL
-    from services.classifier.training.rows import TrainingError
+    from services.classifier.training.records import TrainingError
 
     try:
         from services.classifier.training.evaluation import command

@@ -207,7 +207,7 @@ class Model:
         ]
 
     def _named(self, probabilities: Floats) -> Iterator[tuple[TopicScore, ...]]:
-        likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :MAX_TOPICS]
+        likeliest = _likeliest(probabilities)
         certainty = np.round(np.take_along_axis(probabilities, likeliest, axis=1).astype(np.float64), 4)
         for places, scores in zip(likeliest.tolist(), certainty.tolist(), strict=True):
             yield tuple(
@@ -231,6 +231,18 @@ _FLAGS = {
     for urgent in (False, True)
     for personal in (False, True)
 }
+
+
+def _likeliest(probabilities: Floats) -> NDArray[np.intp]:
+    """Of each row the places of the MAX_TOPICS highest, in order, the first of equal ones first; a sort of whole rows
+    takes three times as long."""
+    left = probabilities.copy()
+    rows = np.arange(len(left))
+    places = np.empty((len(left), MAX_TOPICS), dtype=np.intp)
+    for rank in range(MAX_TOPICS):
+        places[:, rank] = left.argmax(axis=1)
+        left[rows, places[:, rank]] = -1
+    return places
 
 
 def _in_other_letters(batch: FeatureBatch) -> NDArray[np.bool_]:

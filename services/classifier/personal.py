@@ -30,6 +30,8 @@ _CARD_NUMBER = re.compile(r"[245](?<![0-9]{2})(?:(?<=2)20[0-4]|(?<=4)[0-9]{3}|(?
 _SNILS = re.compile(r"[0-9](?<![0-9]{2})[0-9]{2}-[0-9]{3}-[0-9]{3}[ -][0-9]{2}(?![0-9])")
 _SNILS_NUMBER = re.compile(r"[0-9](?<![0-9]{2})[0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}(?![0-9])")
 _PASSPORT = re.compile(r"[0-9](?<![0-9]{2})[0-9] ?[0-9]{2}(?:\s?№\s?|No|,? номер |[ -])?[0-9]{6}(?![0-9])")
+_RUN = re.compile(r"[0-9](?:[ -]?[0-9]){9}")
+"""Ten figures with at most one sign between two: what every card and SNILS holds, and much faster to look for."""
 _GAP = r"[ \-()]{0,3}"
 _ZERO = "0-9oOоО"
 _PHONE = re.compile(
@@ -125,16 +127,17 @@ def _phones(text: str) -> Iterator[Found]:
 
 def _documents(text: str) -> Iterator[Found]:
     words = text.lower()
-    for match in _CARD.finditer(text):
-        yield Found("card", *match.span())
-    for match in _CARD_NUMBER.finditer(text):
-        if _luhn(match[0]) or "карт" in words:
+    if _RUN.search(text):
+        for match in _CARD.finditer(text):
             yield Found("card", *match.span())
-    for match in (_SNILS_NUMBER if "снилс" in words else _SNILS).finditer(text):
-        yield Found("snils", *match.span())
-    if "снилс" in words:
+        for match in _CARD_NUMBER.finditer(text):
+            if _luhn(match[0]) or "карт" in words:
+                yield Found("card", *match.span())
         for match in _SNILS.finditer(text):
             yield Found("snils", *match.span())
+        if "снилс" in words:
+            for match in _SNILS_NUMBER.finditer(text):
+                yield Found("snils", *match.span())
     if "паспорт" in words or "серия" in words:
         for match in _PASSPORT.finditer(text):
             yield Found("passport", *match.span())

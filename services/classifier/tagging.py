@@ -56,9 +56,14 @@ class Tagging:
 def tagging(
     bus: Bus, live: Live, *, embedder: Embedder | None, hold_seconds: float = HOLD_SECONDS
 ) -> Iterator[Tagging]:
-    """Both readers have a thread of their own, so that requests never stand in their way."""
-    with (
-        ThreadPoolExecutor(1, thread_name_prefix="tagging") as judging,
-        ThreadPoolExecutor(1, thread_name_prefix="reading") as reading,
-    ):
-        yield Tagging(bus, live, embedder=embedder, judging=judging, reading=reading, hold_seconds=hold_seconds)
+    """Both readers have a thread of their own, so that requests never stand in their way.
+
+    Leaving it does not wait for the careful one, which may hang: nobody needs its answer any more, and it ends when
+    the owner of `embedder` closes that.
+    """
+    reading = ThreadPoolExecutor(1, thread_name_prefix="reading")
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="tagging") as judging:
+            yield Tagging(bus, live, embedder=embedder, judging=judging, reading=reading, hold_seconds=hold_seconds)
+    finally:
+        reading.shutdown(wait=False, cancel_futures=True)

@@ -65,8 +65,9 @@ def train(
     from services.classifier.training.command import Material, Untagged, train_model
     from services.classifier.training.embedded import Embedded
     from services.classifier.training.gate import Tolerance
+    from services.classifier.training.records import TrainingError
     from services.classifier.training.relearning import Worse, relearn
-    from services.classifier.training.rows import CORPUS, TrainingError
+    from services.classifier.training.rows import CORPUS
     from services.classifier.training.taxonomy import UnknownTaxonomyError
     from shared.obs import configure_logging
 
@@ -88,7 +89,7 @@ def train(
         evaluate=evaluate,
     )
     with ExitStack() as stack:
-        embedder = None if fast else load_embedder()
+        embedder = None if fast else load_embedder(waiting=False)
         if embedder is None:
             click.echo("without a careful reader", err=True)
         else:

@@ -7,6 +7,7 @@ not moved, and what comes twice is found among the comments' heads.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -17,7 +18,7 @@ import structlog
 from services.ingest.connectors.received import PostCopy, Received, Thread
 from services.ingest.intake import MAX_BATCH, Counts
 from services.ingest.sources.source import Source
-from services.ingest.submission import Entry, Refusal, Submission, to_entry
+from services.ingest.submission import Entry, Refusal, Submission, held, to_entry, to_entry_read_back
 from shared.bus import Outgoing
 from shared.clock import Clock, NewId, new_id, utc_now
 from shared.events import DeadLetter
@@ -25,6 +26,8 @@ from shared.obs import metrics
 
 MAX_KEPT_PAYLOAD = 700_000
 """Bytes of a payload that a dead letter keeps; more would not pass the broker. Longer ones are cut."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9._:=+/-]{1,200}")
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +69,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     echoes: int = 0
     skipped: int = 0
     buried: int = 0
-    """Of a known kind and yet unusable: kept whole as a dead letter."""
+    """Of a known kind and yet unusable, and not met before: kept in a dead letter with the whole payload."""
     moved: str | None = None
     """Telegram: the group's new id."""
 
@@ -104,7 +107,8 @@ class Arrivals:
         fresh, repeated = await self._unseen(source, events)
         posts = await self._copies.find({it.thread for it in fresh if it.thread is not None})
         entries: list[Entry] = []
-        echoes = buried = empty = 0
+        unusable: dict[str, str] = {}
+        echoes = empty = 0
         received_at, trace = self._clock(), self._new_id().hex
         for number, event in enumerate(fresh):
             submission = event.submission
@@ -116,17 +120,18 @@ class Arrivals:
             if submission.author_kind == "page" and submission.event == "created" and await self._echoes(submission):
                 echoes += 1
                 continue
-            result = self._entry(source, _with_post(submission, event, posts), received_at, f"{trace}-{number}")
+            result = self._entry(source, event, _with_post(submission, event, posts), received_at, f"{trace}-{number}")
             if isinstance(result, Entry):
                 entries.append(result)
             else:
-                buried += 1
-                await self.bury(source, payload, "unusable", result.error)
+                unusable[_key(source, f"unusable:{_digest(repr(submission))}")] = result.error
+        buried = await self._bury_new(source, payload, unusable)
         counts = Counts()
         for start in range(0, len(entries), MAX_BATCH):
             done = await self._submit(entries[start : start + MAX_BATCH])
             counts = Counts(accepted=counts.accepted + done.accepted, duplicates=counts.duplicates + done.duplicates)
-        await self._seen.record({_key(source, it.key) for it in fresh if it.key is not None}, self._clock())
+        keys = {_key(source, it.key) for it in fresh if it.key is not None}
+        await self._seen.record(keys | unusable.keys(), self._clock())
         skipped = [it.skipped for it in fresh if it.skipped is not None]
         for result_name, count in (("repeated", repeated), ("echo", echoes), ("skipped", len(skipped) + empty)):
             if count:
@@ -162,6 +167,15 @@ class Arrivals:
         metrics.DEAD_LETTERS.labels(service="ingest", reason=reason).inc()
         log.warning("payload kept as a dead letter", source=source.id, reason=reason, bytes=len(payload))
 
+    async def _bury_new(self, source: Source, payload: bytes, unusable: dict[str, str]) -> int:
+        """Keeps the payload once, unless all that is unusable in it was kept before: what is polled comes again and
+        again. Returns how many events were new."""
+        known = await self._seen.find(unusable)
+        errors = [error for key, error in unusable.items() if key not in known]
+        if errors:
+            await self.bury(source, payload, "unusable", "; ".join(sorted(set(errors))[:5]))
+        return len(errors)
+
     async def _unseen(self, source: Source, events: Sequence[Received]) -> tuple[list[Received], int]:
         known = await self._seen.find({_key(source, it.key) for it in events if it.key is not None})
         fresh = []
@@ -174,16 +188,16 @@ class Arrivals:
             fresh.append(event)
         return fresh, len(events) - len(fresh)
 
-    def _entry(self, source: Source, submission: Submission, received_at: datetime, trace: str) -> Entry | Refusal:
+    def _entry(
+        self, source: Source, event: Received, submission: Submission, received_at: datetime, trace: str
+    ) -> Entry | Refusal:
         if submission.page != source.page:
             return Refusal(error=f"page: it is about another page than {source.page}")
-        try:
-            # Built by a connector from whatever came: held to the same bounds as what a client sends.
-            checked = msgspec.convert(msgspec.to_builtins(submission), Submission)
-        except msgspec.ValidationError as error:
-            # Names the field and what was expected; a value is quoted only of the few that are words of ours.
-            return Refusal(error=str(error)[:500])
-        return to_entry(checked, author_key=self._author_key, received_at=received_at, trace=trace)
+        checked = held(submission)
+        if isinstance(checked, Refusal):
+            return checked
+        make = to_entry_read_back if event.read_back else to_entry
+        return make(checked, author_key=self._author_key, received_at=received_at, trace=trace)
 
 
 def _empty(submission: Submission) -> bool:
@@ -199,4 +213,9 @@ def _with_post(submission: Submission, event: Received, posts: dict[Thread, Post
 
 
 def _key(source: Source, key: str) -> str:
-    return f"{source.platform}:{key}"
+    # A database keeps neither half of a surrogate pair nor, PostgreSQL, the character 0.
+    return f"{source.platform}:{key if _PLAIN.fullmatch(key) else _digest(key)}"
+
+
+def _digest(words: str) -> str:
+    return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

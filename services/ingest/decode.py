@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
-import msgspec
 
 from services.ingest.connectors.connector import Decoder
 from services.ingest.connectors.received import NotThisPlatform, Received
-from services.ingest.submission import Refusal, Submission, to_entry
+from services.ingest.submission import Refusal, held, to_entry
 from shared.clock import new_id, utc_now
 from shared.events import encode
 
@@ -34,7 +34,11 @@ def decode(platform: str, page: str | None, file: Path) -> None:
     """
     from services.ingest.connectors.platforms import DECODERS
 
-    payload = sys.stdin.buffer.read(MAX_FILE + 1) if str(file) == "-" else file.read_bytes()
+    try:
+        with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as content:
+            payload = content.read(MAX_FILE + 1)
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from error
     if len(payload) > MAX_FILE:
         raise click.ClickException(f"{file}: longer than {MAX_FILE} bytes")
     try:
@@ -61,9 +65,8 @@ def _line(event: Received, author_key: bytes) -> str:
         return f"skipped: the group {event.moved[0]} is {event.moved[1]} from now on"
     if event.submission is None:
         return "skipped: nothing in it"
-    try:
-        checked = msgspec.convert(msgspec.to_builtins(event.submission), Submission)
-    except msgspec.ValidationError as error:
-        return f"skipped: unusable ({error})"
+    checked = held(event.submission)
+    if isinstance(checked, Refusal):
+        return f"skipped: unusable ({checked.error})"
     result = to_entry(checked, author_key=author_key, received_at=utc_now(), trace=new_id().hex)
     return f"skipped: {result.error}" if isinstance(result, Refusal) else encode(result.event).decode()

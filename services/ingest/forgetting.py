@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -12,6 +11,7 @@ import structlog
 from services.ingest.store.heads import PURGE_ROWS
 from shared.clock import Clock, utc_now
 from shared.errors import Transient
+from shared.waiting import rest
 
 KEPT = timedelta(days=30)
 """How long a comment is known: platforms' own repetitions come within hours, operators' replays within days."""
@@ -47,7 +47,7 @@ class Forgetting:
                 await self.sweep(stop)
             except Transient as error:
                 log.warning("could not forget what is old", what=self._what, error=str(error))
-            await _pause(stop, EVERY_SECONDS)
+            await rest(EVERY_SECONDS, stop)
 
     async def sweep(self, stop: asyncio.Event) -> int:
         """One round; returns how many were forgotten."""
@@ -58,12 +58,7 @@ class Forgetting:
             total += count
             if count < PURGE_ROWS:
                 break
-            await _pause(stop, PAUSE_SECONDS)
+            await rest(PAUSE_SECONDS, stop)
         if total:
             log.info("forgot what was old", what=self._what, count=total)
         return total
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

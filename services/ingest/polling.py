@@ -11,6 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -30,6 +31,8 @@ SPREAD = 0.1
 """Share of a wait that is left to chance, so that a thousand sources do not ask in step."""
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 300.0
 """Seconds before a failing source is asked again: twice as long each time."""
+LONGEST_ASKED = 3 * 3_600.0
+"""That a platform may ask us to wait: a source must not fall silent for ever by one wrong header."""
 CREDENTIAL_PAUSE = 300.0
 """After a credential was refused: only a person can mend that."""
 CLOSE_SECONDS = 5.0
@@ -84,6 +87,8 @@ class Polling:
         self._fares = fares
         self._clock = clock
         self._running: dict[str, tuple[Source, asyncio.Task[None]]] = {}
+        self._reconciling: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """One at a time for each source: both halves may want it, and it has one cursor."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Begins and ends tasks as sources come, go, change and change hands."""
@@ -102,7 +107,9 @@ class Polling:
             if source.active and source.platform in self._connectors and self._owns(source.id)
         }
         # What changed (a new token, another page) begins anew with what it is now.
-        await self._end([name for name, (source, _) in self._running.items() if wanted.get(name) != source])
+        # So does what ended by itself, which only a fault of ours brings about.
+        running = self._running.items()
+        await self._end([name for name, (source, task) in running if wanted.get(name) != source or task.done()])
         for name, source in wanted.items():
             if name not in self._running:
                 task = asyncio.create_task(self._read(source), name=f"source-{name}")
@@ -114,6 +121,9 @@ class Polling:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                log.error("source ended", task=task.get_name(), exc_info=error)
 
     async def _read(self, source: Source) -> None:
         async with asyncio.TaskGroup() as both:
@@ -146,11 +156,18 @@ class Polling:
         polled = await connector.poll(source, cursor)
         await self._keep(source, "poll", cursor, polled)
         if polled.behind:
-            await self._cursors.drop(source.id, "backfill")
-            await self._reconcile(source)
+            await self._reconcile(source, anew=True)
         return polled.wait
 
-    async def _reconcile(self, source: Source) -> float:
+    async def _reconcile(self, source: Source, *, anew: bool = False) -> float:
+        """Reads everything back, from where it stood last, or `anew`."""
+        lock = self._reconciling.setdefault(source.id, asyncio.Lock())
+        async with lock:
+            if anew:
+                await self._cursors.drop(source.id, "backfill")
+            return await self._read_back(source)
+
+    async def _read_back(self, source: Source) -> float:
         connector = self._connectors[source.platform]
         while True:
             cursor = await self._cursors.get(source.id, "backfill")
@@ -173,4 +190,4 @@ def _pause(error: Exception, failures: int) -> float:
     if isinstance(error, BadCredential | NotAllowed):
         return CREDENTIAL_PAUSE
     asked = error.retry_after if isinstance(error, NotSent) else None
-    return max(asked or 0.0, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures, 10)))
+    return max(min(asked or 0.0, LONGEST_ASKED), min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures, 10)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import structlog
 
@@ -11,6 +10,7 @@ from services.routing.store import idempotency
 from shared.clock import Clock, utc_now
 from shared.db import Database
 from shared.errors import Transient
+from shared.waiting import rest
 
 EVERY_SECONDS = 600.0
 
@@ -33,5 +33,4 @@ class Forgetting:
                     log.info("idempotency keys forgotten", count=gone)
             except Transient as error:
                 log.warning("nothing forgotten", error=str(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), EVERY_SECONDS)
+            await rest(EVERY_SECONDS, stop)

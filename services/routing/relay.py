@@ -25,6 +25,7 @@ from shared.db import Database
 from shared.errors import Poison, TooLarge, Transient, Unavailable
 from shared.events import CaseEvent, DeadLetter, decode, encode, subject_of
 from shared.obs import metrics
+from shared.waiting import rest
 
 BATCH = 500
 """Entries of the log, and of the outbox, in one turn."""
@@ -89,7 +90,8 @@ class Relay:
                 failures += 1
                 log.warning("nothing published", error=str(error), pause=pause)
                 await self._measure()
-            await self._sleep(stop, pause, early=failures == 0)
+            # Whoever wakes it while the broker is away changes nothing.
+            await rest(pause, stop, *([] if failures else [self._woken]))
         with contextlib.suppress(Transient):
             await self._database.write(lambda conn: store.let_go(conn, holder=self._holder))
 
@@ -168,17 +170,6 @@ class Relay:
             return 1
         metrics.OUTBOX_BACKLOG.set(backlog)
         return backlog
-
-    async def _sleep(self, stop: asyncio.Event, seconds: float, *, early: bool) -> None:
-        """Until the time is over, the service stops, or (if `early`) somebody wakes the relay."""
-        events = [stop, self._woken] if early else [stop]
-        waits = [asyncio.create_task(event.wait()) for event in events]
-        try:
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
 
 
 def case_event(entry: Logged) -> Outgoing:

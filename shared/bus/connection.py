@@ -20,6 +20,7 @@ from shared.bus.objects import Objects
 from shared.bus.publisher import Outgoing, Published, Publisher
 from shared.errors import Unavailable
 from shared.obs import metrics
+from shared.waiting import rest
 
 CONNECT_TIMEOUT = 2.0
 RETRY_PAUSE = 0.5
@@ -160,8 +161,7 @@ class Bus:
                     log.warning("streams not declared yet", error=error.detail)
             if once and not self._due:
                 return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), RETRY_PAUSE)
+            await rest(RETRY_PAUSE, stop)
 
     async def declare(self) -> None:
         """As `ensure`, in one attempt; raises Unavailable when the broker does not answer."""

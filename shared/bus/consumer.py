@@ -24,6 +24,7 @@ from shared.bus.topology import ConsumerSpec
 from shared.clock import Clock, utc_now
 from shared.errors import Fatal, Poison, Transient, Unavailable
 from shared.obs import metrics
+from shared.waiting import rest
 
 LONGEST_NAP = 5.0
 """Seconds between two signs of life while waiting."""
@@ -207,7 +208,27 @@ class Consumer:
     async def _finish_later(self, message: Msg, delivered: Delivered, promise: Later) -> None:
         """Settles a message once its promise is kept; never raises, and is cancelled only at the very end of `run`."""
         try:
+            await self._settle_later(message, delivered, promise)
+        except (nats.errors.Error, OSError) as error:
+            # Done and not settled: it comes again by itself, and whoever handles it finds that it is done.
+            log.debug("not settled", consumer=self._spec.durable, error=type(error).__name__)
+            self._in_flight.pop(message.reply, None)
+        except Exception as error:
+            # What nobody handles must not be kept alive: it would never come again.
+            log.error("not settled", consumer=self._spec.durable, exc_info=error)
+            self._in_flight.pop(message.reply, None)
+        finally:
+            self._later.pop(message.reply, None)
+
+    async def _settle_later(self, message: Msg, delivered: Delivered, promise: Later) -> None:
+        try:
             poison = await promise
+        except (Transient, Unavailable):
+            delay = 0.0 if self._stop.is_set() else self._patience.pauses[-1]
+            await self._release(message, delay=delay)
+        except Exception as error:
+            await self._failed(message, delivered, error)
+        else:
             if poison is not None:
                 await self._bury(message, poison)
                 return
@@ -215,16 +236,6 @@ class Consumer:
             self._settled(message, dead=False)
             seconds = (self._clock() - delivered.began()).total_seconds()
             metrics.CONSUMER_AGE.labels(consumer=self._spec.durable).observe(max(0.0, seconds))
-        except (Transient, Unavailable):
-            delay = 0.0 if self._stop.is_set() else self._patience.pauses[-1]
-            await self._release(message, delay=delay)
-        except (nats.errors.Error, OSError):
-            # Done and not acknowledged: it comes again by itself, and whoever handles it finds that it is done.
-            self._in_flight.pop(message.reply, None)
-        except Exception as error:
-            await self._failed(message, delivered, error)
-        finally:
-            self._later.pop(message.reply, None)
 
     async def _kept_promises(self, seconds: float) -> None:
         """Returns once nothing is promised any more, or after `seconds`."""
@@ -345,8 +356,7 @@ class Consumer:
         until = time.monotonic() + seconds
         while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
             self._turn()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), min(left, LONGEST_NAP))
+            await rest(min(left, LONGEST_NAP), self._stop)
 
     def _turn(self) -> None:
         metrics.CONSUMER_LOOP_AGE.labels(consumer=self._spec.durable).set(self.loop_age())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
@@ -15,6 +14,7 @@ from shared.bus.connection import Bus
 from shared.bus.reader import SILENT_SECONDS, forget
 from shared.bus.topology import CONSUMERS, STREAMS, StreamSpec
 from shared.clock import Clock, utc_now
+from shared.waiting import rest
 
 EVERY_SECONDS = 600.0
 NOT_READY_SECONDS = 5.0
@@ -45,8 +45,7 @@ class Janitor:
                     await self.sweep()
                 except (nats.errors.Error, OSError, TimeoutError) as error:
                     log.warning("janitor could not sweep", error=type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
+            await rest(pause, stop)
 
     async def sweep(self) -> dict[str, int]:
         """One round; returns how many messages went, by stream."""

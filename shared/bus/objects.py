@@ -7,7 +7,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import nats.errors
@@ -15,11 +15,14 @@ from nats.js import JetStreamContext
 from nats.js.api import ObjectMeta, RawStreamMsg
 from nats.js.errors import BadObjectMetaError, NotFoundError
 
+from shared.clock import utc_now
 from shared.errors import NotFound, TooLarge, Unavailable
 
 WRITE_SECONDS = 60.0
 READ_SECONDS = 20.0
 """For one whole object."""
+ABANDONED = timedelta(hours=1)
+"""How old chunks without a description must be to belong to nobody: far beyond WRITE_SECONDS, since clocks differ."""
 
 
 class DamagedObject(Exception):
@@ -64,12 +67,14 @@ class Objects:
     async def put(self, name: str, content: bytes, *, note: str = "", max_bytes: int) -> None:
         """Stores `content` durably, in place of what was there; readers see the old or the new, whole.
 
-        Raises TooLarge beyond `max_bytes`.
+        Raises TooLarge beyond `max_bytes`. What breaks off leaves chunks that no description names; the next call, an
+        hour later or more, removes them.
         """
         if len(content) > max_bytes:
             raise TooLarge(f"{name} has {len(content)} bytes, at most {max_bytes} are stored")
         try:
             async with asyncio.timeout(WRITE_SECONDS):
+                await self._sweep()
                 store = await self._jetstream.object_store(self._name)
                 try:
                     await store.put(name, content, meta=ObjectMeta(description=note))
@@ -147,6 +152,27 @@ class Objects:
                     await self._jetstream.purge_stream(self._stream, subject=f"$O.{self._name}.C.{nuid}")
         except (nats.errors.Error, TimeoutError) as error:
             raise self._unavailable(error) from error
+
+    async def _sweep(self) -> None:
+        """Removes the chunks of what was never wholly stored; none while some description cannot be read."""
+        chunks = f"$O.{self._name}.C."
+        # First the chunks: what is described meanwhile is too young to go.
+        state = (await self._jetstream.stream_info(self._stream, subjects_filter=f"{chunks}*")).state
+        unnamed = set(state.subjects or ())
+        if not unnamed:
+            return
+        async for raw in self._messages(f"$O.{self._name}.M.*"):
+            try:
+                unnamed.discard(f"{chunks}{_described(raw).nuid}")
+            except DamagedObject:
+                return
+        for subject in unnamed:
+            try:
+                last = await self._jetstream.get_last_msg(self._stream, subject)
+            except NotFoundError:
+                continue
+            if last.time is not None and utc_now() - last.time > ABANDONED:
+                await self._jetstream.purge_stream(self._stream, subject=subject)
 
     async def _messages(self, subject: str) -> AsyncIterator[RawStreamMsg]:
         sequence = 1

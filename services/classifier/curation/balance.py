@@ -13,7 +13,7 @@ MIN_ROWS = 4_000
 MIN_TAG_SHARE = 0.15
 """Of all rows. Four tags would have 0.25 each; under this one tag a model learns mostly what the other three are."""
 MIN_TOPIC_ROWS = 15
-"""Complaints, and questions, of every topic. Training crosses five folds (training/heads.py): three to measure on."""
+"""Complaints, and questions, of every topic. Training crosses five folds (training/specs.py): three to measure on."""
 MIN_FLAG_ROWS = 100
 """With each flag. At a recall of 0.8 the 95 % interval is then 16 points wide (Wilson), about the widest that says
 anything."""

@@ -41,6 +41,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+_BEGINNING = b'{"id":'
+"""Of every line."""
+
+
 def digest(text: str) -> str:
     """Names a text."""
     return hashlib.sha256(text.encode()).hexdigest()
@@ -77,12 +81,18 @@ class AnswerFile:
         os.close(self._descriptor)
 
     def append(self, answer: Answer) -> None:
-        """On the disk when this returns."""
+        """On the disk when this returns; raises AnswersError where it cannot be, with the file as it was before."""
         start = os.lseek(self._descriptor, 0, os.SEEK_END)
         rest = msgspec.json.encode(answer) + b"\n"
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
-        os.fsync(self._descriptor)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+            os.fsync(self._descriptor)
+        except OSError as error:
+            self._cut(start)
+            raise AnswersError(
+                f"{self.path}: the last answer could not be written ({error.strerror}); all before it are safe"
+            ) from error
         self.answers.append(answer)
         self._starts.append(start)
 
@@ -95,8 +105,12 @@ class AnswerFile:
     def _take(self) -> None:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise AnswersError(f"{self.path}: another window is labelling into this file; close it first") from error
+        except OSError as error:
+            raise AnswersError(
+                f"{self.path}: cannot be locked ({error.strerror}); name a file on another disk"
+            ) from error
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
         start = 0
@@ -105,10 +119,7 @@ class AnswerFile:
             self._starts.append(start)
             start += len(line)
         if whole < len(content):
-            if not content[whole:].startswith(b'{"id":'):
-                raise AnswersError(f"{self.path}: holds something else than answers; name another file with --out")
-            self._cut(whole)
-            self.torn = True
+            self._end(whole, content[whole:])
         others = {answer.labelled_by for answer in self.answers} - {self.by}
         if not self.by and len(others) == 1:
             self.by = others.pop()
@@ -117,6 +128,22 @@ class AnswerFile:
                 f"{self.path}: holds the answers of {', '.join(sorted(others))}; one file, one person: "
                 "name another with --out, or say --by with that name"
             )
+
+    def _end(self, start: int, last: bytes) -> None:
+        """Of a file whose last line has no end: an editor took it off, or the line was broken off in writing."""
+        if not last.startswith(_BEGINNING[: len(last)]):
+            raise AnswersError(f"{self.path}: holds something else than answers; name another file with --out")
+        try:
+            answer = msgspec.json.decode(last, type=Answer)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._cut(start)
+            self.torn = True
+            return
+        os.lseek(self._descriptor, 0, os.SEEK_END)
+        os.write(self._descriptor, b"\n")
+        os.fsync(self._descriptor)
+        self.answers.append(answer)
+        self._starts.append(start)
 
     def _read(self, number: int, line: bytes) -> None:
         try:

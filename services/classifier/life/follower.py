@@ -21,6 +21,7 @@ from shared.bus import Bus
 from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.obs import metrics
+from shared.waiting import rest
 
 POLL_SECONDS = 1.0
 FIRST_SECONDS = 0.1
@@ -113,8 +114,7 @@ class Follower:
                 if not silent and self.settled.is_set():
                     log.warning("model pointer not read", error=error.detail)
                 silent = self.settled.is_set()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), POLL_SECONDS if self.settled.is_set() else FIRST_SECONDS)
+            await rest(POLL_SECONDS if self.settled.is_set() else FIRST_SECONDS, stop)
         with suppress(Unavailable):
             await self._replicas.leave(self._replica)
 
@@ -126,11 +126,12 @@ class Follower:
             return
         standing = await self._pointers.read()
         await self._follow_live(standing)
+        # Nobody's comment waits for a shadow.
+        self.settled.set()
         await self._follow_shadow(standing)
         self._sequence = reached
         troubled = self._live_problem is not None or self._shadow_problem is not None
         self._retry_at = self._monotonic() + RETRY_SECONDS if troubled else float("inf")
-        self.settled.set()
 
     async def _follow_live(self, standing: Standing) -> None:
         self._live_problem = standing.problem

@@ -11,17 +11,16 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
 
 import msgspec
 import structlog
 
 from services.classifier.judgement import Judgement
 from services.classifier.life.drift import Drift
-from services.classifier.life.reference import Lexicon, Values
 from services.classifier.life.shadow import Shadow
 from services.classifier.model import Model
 from shared.obs import metrics
+from shared.waiting import rest
 
 MAX_WAITING = 512
 MAX_WAITING_CHARACTERS = 512 * 1024
@@ -83,57 +82,51 @@ class Onlooker:
     async def run(self, stop: asyncio.Event) -> None:
         """Looks until `stop` is set, then stores what was counted."""
         flushed = time.monotonic()
-        stopping = asyncio.create_task(stop.wait(), name="onlooker-stop")
         with ThreadPoolExecutor(1, thread_name_prefix="onlooker") as executor:
-            try:
-                while not stop.is_set():
-                    self._turned = time.monotonic()
-                    began = time.monotonic()
-                    await self._look(executor)
-                    took = time.monotonic() - began
-                    if time.monotonic() - flushed >= FLUSH_SECONDS:
-                        self._drift.tell()
-                        await self._shadow.flush()
-                        flushed = time.monotonic()
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(asyncio.shield(stopping), took / BUSY_SHARE - took if took else 0.0)
-                    if not self._waiting:
-                        self._news.clear()
-                        await self._wait(stopping)
-            finally:
-                stopping.cancel()
+            while not stop.is_set():
+                self._turned = time.monotonic()
+                began = time.monotonic()
+                well = await self._look(executor)
+                took = time.monotonic() - began
+                if time.monotonic() - flushed >= FLUSH_SECONDS:
+                    self._drift.tell()
+                    await self._shadow.flush()
+                    flushed = time.monotonic()
+                # What breaks at once would fill the log.
+                await rest(took / BUSY_SHARE - took if well else FLUSH_SECONDS, stop)
+                if not self._waiting:
+                    self._news.clear()
+                    await rest(FLUSH_SECONDS, stop, self._news)
         self._drift.tell()
         await self._shadow.flush()
 
-    async def _wait(self, stopping: asyncio.Task[bool]) -> None:
-        news = asyncio.create_task(self._news.wait(), name="onlooker-news")
-        try:
-            await asyncio.wait({news, stopping}, timeout=FLUSH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            news.cancel()
-
-    async def _look(self, executor: Executor) -> None:
+    async def _look(self, executor: Executor) -> bool:
+        """False when something broke, which must not end the service; whoever reads the log learns of it."""
         batch = self._next()
         if not batch:
-            return
-        by = batch[0].by
-        pair, model = self._shadow.pair, self._shadow.model
-        lexicon = self._drift.lexicon_for(by)
-        if pair is None or pair[0] != by:
-            model = None
+            return True
         loop = asyncio.get_running_loop()
-        try:
-            judged, values = await loop.run_in_executor(executor, _looked, batch, model, lexicon)
-        except Exception:
-            # A shadow that breaks must not end the service; whoever reads the log learns of it.
-            log.exception("looking on failed", size=len(batch))
-            return
-        if pair is not None and judged:
-            live = [seen.judgement for seen in batch]
-            self._shadow.record(pair, [seen.comment for seen in batch], live, judged)
-        if values is not None:
-            self._drift.add(by, values)
-        metrics.OBSERVED.labels(result="observed").inc(len(batch))
+        by = batch[0].by
+        texts, live = [seen.text for seen in batch], [seen.judgement for seen in batch]
+        well = True
+        pair, model = self._shadow.pair, self._shadow.model
+        if pair is not None and model is not None and pair[0] == by:
+            try:
+                judged = await loop.run_in_executor(executor, model.judge, texts)
+                self._shadow.record(pair, [seen.comment for seen in batch], live, judged)
+            except Exception as error:
+                log.error("shadow failed", shadow=pair[1], size=len(batch), exc_info=error)
+                well = False
+        lexicon = self._drift.lexicon_for(by)
+        if lexicon is not None:
+            try:
+                self._drift.add(by, await loop.run_in_executor(executor, self._drift.measure, texts, live, lexicon))
+            except Exception as error:
+                log.error("drift not measured", model=by, size=len(batch), exc_info=error)
+                well = False
+        if well:
+            metrics.OBSERVED.labels(result="observed").inc(len(batch))
+        return well
 
     def _next(self) -> list[Seen]:
         """Some that one and the same model judged."""
@@ -147,11 +140,3 @@ class Onlooker:
             size += len(seen.text)
         self._characters -= size
         return batch
-
-
-def _looked(
-    batch: Sequence[Seen], model: Model | None, lexicon: Lexicon | None
-) -> tuple[list[Judgement], Values | None]:
-    texts = [seen.text for seen in batch]
-    judged = [] if model is None else model.judge(texts)
-    return judged, None if lexicon is None else Drift.measure(texts, [seen.judgement for seen in batch], lexicon)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import suppress
 
 from services.classifier.life.disagreement import Disagreements
 from services.classifier.life.drift import Drift
@@ -17,6 +16,7 @@ from services.classifier.life.shadow import Shadow
 from services.classifier.life.standing import Pointers
 from shared.bus import Bus
 from shared.clock import Clock, NewId
+from shared.waiting import rest
 from shared.web import Background
 
 LOOK_AGAIN_SECONDS = 0.2
@@ -60,5 +60,4 @@ class Succession:
     async def wait(self, stop: asyncio.Event) -> None:
         """Returns once it is known which model shall judge, or `stop` is set."""
         while not self.settled and not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_AGAIN_SECONDS)
+            await rest(LOOK_AGAIN_SECONDS, stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +12,7 @@ from typing import TypeVar
 import click
 
 from services.classifier.life.disagreement import Comparison, Disagreements
-from services.classifier.life.pointer import Version
+from services.classifier.life.pointer import VERSION_PATTERN, Version
 from services.classifier.life.registry import PublishedVersion, Registry
 from services.classifier.life.replica import Replicas
 from services.classifier.life.standing import Pointers, Standing
@@ -21,7 +22,7 @@ from services.classifier.model import DEFAULT_MODEL, Model
 from shared.bus import Bus
 from shared.bus.address import NATS_REPLICAS, NATS_URL
 from shared.clock import utc_now
-from shared.errors import Conflict, NotFound, OtklikError
+from shared.errors import Conflict, Fatal, Invalid, NotFound, OtklikError
 from shared.obs import configure_logging
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ def on_broker(url: str, replicas: int, work: Callable[[Bus], Awaitable[T]]) -> T
         return asyncio.run(session())
     except OtklikError as error:
         raise click.ClickException(error.detail) from error
-    except ModelError as error:
+    except (Fatal, ModelError) as error:
         raise click.ClickException(str(error)) from error
     except TimeoutError as error:
         raise click.ClickException(f"the broker did not answer within {TIMEOUT:.0f} seconds") from error
@@ -95,16 +96,16 @@ def publish(nats_url: str, replicas: int, folder: Path, evaluate: tuple[Path, ..
     Refused when it is worse than what is live on the frozen sets; --anyway is for who knows why.
     """
 
-    async def work(bus: Bus) -> str:
-        if not anyway:
-            standing = await Pointers(bus, clock=utc_now).read()
-            await _check_gate(await live_model(bus, standing), folder, evaluate)
-        version, new = await Registry(bus).publish(folder, by=who())
-        if not new:
-            click.echo("it was published before", err=True)
-        return version
+    async def live(bus: Bus) -> Model:
+        return await live_model(bus, await Pointers(bus, clock=utc_now).read())
 
-    click.echo(on_broker(nats_url, replicas, work))
+    if not anyway:
+        # Without the broker meanwhile: large files take longer than it is waited for.
+        _check_gate(on_broker(nats_url, replicas, live), folder, evaluate)
+    version, new = on_broker(nats_url, replicas, lambda bus: Registry(bus).publish(folder, by=who()))
+    if not new:
+        click.echo("it was published before", err=True)
+    click.echo(version)
 
 
 @models.command()
@@ -188,13 +189,20 @@ def remove(nats_url: str, replicas: int, version: str) -> None:
 @click.option("--shadow", "other", help="A version; unless given, the shadow.")
 def disagreements(nats_url: str, replicas: int, live: str | None, other: str | None) -> None:
     """Counts by both tags, then a sample: time, live tag, shadow tag, their probabilities, the comment's id."""
+    for option, named in (("--live", live), ("--shadow", other)):
+        if named is not None and re.fullmatch(VERSION_PATTERN, named) is None:
+            raise click.ClickException(f"{option}: {named!r} is no version's name; `models list` has them")
 
     async def work(bus: Bus) -> Comparison:
         standing = await Pointers(bus, clock=utc_now).read()
-        one = live or standing.live.version or Model.load(DEFAULT_MODEL).version
-        two = other or standing.shadow_version
-        if two is None:
+        packaged = Model.load(DEFAULT_MODEL).version
+        shadowing = other or standing.shadow_version
+        if shadowing is None:
             raise NotFound("there is no shadow now; name one that was with --shadow")
+        named = (live or standing.live.version or PACKAGED, shadowing)
+        one, two = (packaged if name == PACKAGED else name for name in named)
+        if one == two:
+            raise Invalid("live and shadow are the same version")
         return await Disagreements(bus).read(one, two)
 
     found = on_broker(nats_url, replicas, work)
@@ -227,19 +235,18 @@ def who() -> str:
     return f"command:{os.environ.get('USER') or os.getuid()}"
 
 
-async def _check_gate(live: Model, folder: Path, evaluate: tuple[Path, ...]) -> None:
+def _check_gate(live: Model, folder: Path, evaluate: tuple[Path, ...]) -> None:
     try:
         from services.classifier.training.frozen import frozen_sets
         from services.classifier.training.gate import compare
-        from services.classifier.training.rows import TrainingError
+        from services.classifier.training.records import TrainingError
     except ImportError as error:
         raise click.ClickException(
             "the frozen sets are not part of this image: compare and publish from a checkout, or say --anyway"
         ) from error
-    candidate = await asyncio.to_thread(Model.load, folder)
     try:
-        verdict = await asyncio.to_thread(compare, live, candidate, frozen_sets(evaluate))
-    except TrainingError as error:
+        verdict = compare(live, Model.load(folder), frozen_sets(evaluate))
+    except (ModelError, TrainingError) as error:
         raise click.ClickException(str(error)) from error
     for line in verdict.lines():
         click.echo(line, err=True)

@@ -8,17 +8,28 @@ from collections.abc import Iterator
 from services.classifier.spelling import patterns
 
 _PLATFORMS = frozenset(
-    {"avito.ru", "instagram.com", "max.ru", "ok.ru", "t.me", "telegram.me", "vk.com", "vk.ru", "wa.me"}
-)
+    {
+        "avito.ru", "bit.ly", "clck.ru", "goo.su", "instagram.com", "max.ru", "ok.ru", "t.me", "telegram.me", "vk.cc",
+        "vk.com", "vk.me", "vk.ru", "wa.me",
+    }
+)  # fmt: skip
 """Hosts that belong to nobody in particular: there the path says whose page it is."""
 _COMMON = frozenset(
     {"dzen.ru", "facebook.com", "google.com", "mail.ru", "rutube.ru", "ya.ru", "yandex.ru", "youtu.be", "youtube.com"}
 )
-"""Hosts that many link to for many reasons, each time to something else."""
-_TWO_STEPS = frozenset({"group", "joinchat", "profile", "share"})
+"""Hosts that many link to for many reasons, each time to something else, and all hosts below them."""
+_TWO_STEPS = frozenset({"brands", "c", "group", "join", "joinchat", "message", "profile", "s", "u", "user"})
 """Steps of a path that say nothing without the next one."""
-_NOBODYS = re.compile(r"(?:album|app|audio|away|clip|doc|feed|photo|poll|search|sticker|story|topic|video|wall)")
-"""What begins so on a platform is a post or a picture, not a page."""
+_NOBODYS = re.compile(
+    r"(?:album|app|audio|away|clip|doc|feed|photo|poll|search|share|sticker|story|topic|video|wall)"
+    r"|(?:explore|im|p|reels?|stories|tv)$"
+)
+"""What begins so, or is called so, on a platform is a post or a picture, not a page."""
+_ONLY_PAGES = {"avito.ru": frozenset({"brands", "user"})}
+"""Where everything but this is an offer or a town."""
+_HOST = re.compile(r"[\w.-]*")
+_STEP = re.compile(r"[\w.+-]*")
+"""What follows, such as the comma or bracket after a link, is no part of it."""
 _OFFICIAL = re.compile(r"(?:^|\.)(?:gosuslugi\.ru|gov\.ru|mos\.ru|kremlin\.ru|госуслуги\.рф)$")
 """Links that citizens pass to one another."""
 _FREE_CALL = "800"
@@ -56,16 +67,19 @@ def _contacts(text: str) -> Iterator[str]:
 def _host(link: str) -> str:
     """What the link leads to; empty for what citizens share for good reason, and for the front page of a platform."""
     rest = link.lower().partition("://")[2] or link.lower()
-    host, _, path = rest.partition("/")
-    host = host.partition("@")[2] or host
-    host = host.partition(":")[0].removeprefix("www.").removeprefix("m.").rstrip(".")
-    if _OFFICIAL.search(host):
+    place, *path = re.split(r"[?#]", rest, maxsplit=1)[0].split("/")
+    host = _leading(_HOST, place.partition("@")[2] or place).removeprefix("www.").removeprefix("m.")
+    if _OFFICIAL.search(host) or any(host == common or host.endswith(f".{common}") for common in _COMMON):
         return ""
-    if host in _COMMON:
+    if host not in _PLATFORMS:
+        return host
+    steps = [step for step in (_leading(_STEP, part) for part in path) if step]
+    if not steps or _NOBODYS.match(steps[0]) or steps[0] not in _ONLY_PAGES.get(host, steps):
         return ""
-    if host in _PLATFORMS:
-        steps = [step for step in re.split(r"[/?#]", path, maxsplit=2)[:2] if step]
-        if not steps or _NOBODYS.match(steps[0]):
-            return ""
-        return "/".join([host, *steps[: 2 if steps[0] in _TWO_STEPS else 1]])
-    return host
+    needed = 2 if steps[0] in _TWO_STEPS else 1
+    return "/".join([host, *steps[:needed]]) if len(steps) >= needed else ""
+
+
+def _leading(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.match(text)
+    return found[0].rstrip(".-") if found else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 
@@ -15,6 +14,7 @@ from shared.bus import Delivered, Outgoing, Published
 from shared.clock import NewId, new_id
 from shared.errors import Unavailable
 from shared.events import CommentCreated, CommentEdited, Fingerprints, Repeated
+from shared.waiting import rest
 
 EVERY_SECONDS = 0.5
 """Between two messages: one fsync for all comments of that time."""
@@ -70,13 +70,8 @@ class Remembering:
     async def run(self, publish: Publish, stop: asyncio.Event) -> None:
         """Sends what was shared until `stop` is set, and then the rest."""
         while not stop.is_set():
-            stopping = asyncio.ensure_future(stop.wait())
-            news = asyncio.ensure_future(self._news.wait())
-            await asyncio.wait({stopping, news}, return_when=asyncio.FIRST_COMPLETED)
-            news.cancel()
-            pause = EVERY_SECONDS if await self._send(publish) else RETRY_SECONDS
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping, pause)
+            await rest(None, stop, self._news)
+            await rest(EVERY_SECONDS if await self._send(publish) else RETRY_SECONDS, stop)
         await self._send(publish)
 
     async def _send(self, publish: Publish) -> bool:
@@ -91,6 +86,9 @@ class Remembering:
                 log.debug("fingerprints not stored yet", error=error.detail)
                 self._news.set()
                 return False
+            except Exception as error:
+                # Statistics must not stop comments: these are counted here alone.
+                log.error("fingerprints not told", size=len(part), exc_info=error)
             del self._unsent[: len(part)]
         return True
 

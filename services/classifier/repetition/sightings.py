@@ -17,7 +17,7 @@ MEMBERS = 64
 
 
 class Sightings:
-    """Two tables of fixed size, some 21 MB together by default.
+    """Two tables of fixed size, some 21 MB together by default; the index of groups adds at most 200 bytes for each.
 
     A key that was seen once stands in a slot, which a later key takes over; from the second comment on it is a group
     of its latest MEMBERS comments, and the group that was not added to for longest makes room for a new one. What is
@@ -41,12 +41,6 @@ class Sightings:
         self._filled = array("I", bytes(4 * groups))
         self._capacity = groups
         self._groups: OrderedDict[int, int] = OrderedDict()
-
-    @property
-    def bytes(self) -> int:
-        """What the tables take; it never changes. The index of groups adds at most 200 bytes for each."""
-        tables = (value for value in vars(self).values() if isinstance(value, array))
-        return sum(table.itemsize * len(table) for table in tables)
 
     def note(self, seen: Iterable[Sighting]) -> None:
         """Remembers each; one whose comment is known already changes nothing."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from services.classifier.training.figures import Figures
+from services.classifier.training.evaluation.figures import Figures
 from services.classifier.training.rows import Source
 
 LIMITS = (
-    "Russian comments under official pages; other languages and other kinds of text are judged at random.",
+    "Russian comments under official pages; what is in another language is named and unsure, and no spam for that.",
     "Judges a comment alone: a reply that only makes sense beside its post is often misread.",
     "The corpus was thought up by few authors; spam outside of it is known from invented examples alone.",
     "`urgent` misses dangers not called by their usual names: it may order a queue, never replace an emergency line.",

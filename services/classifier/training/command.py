@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,15 +15,16 @@ from services.classifier.model import Model
 from services.classifier.training.card import Card, DataFile, environment, labels_of, write_card
 from services.classifier.training.corrections import overruled
 from services.classifier.training.embedded import Embedded
-from services.classifier.training.evaluation.plots import draw_set, has_matplotlib
-from services.classifier.training.evaluation.reading import judged
-from services.classifier.training.figures import Figures, called_spam, held_out
-from services.classifier.training.frozen import CORPUS_SET, is_held_out, learnable
+from services.classifier.training.evaluation.figures import Figures
+from services.classifier.training.evaluation.plots import MISSING, draw, has_matplotlib
+from services.classifier.training.figures import called_spam
+from services.classifier.training.frozen import CORPUS_SET, frozen_sets, learnable, set_name
+from services.classifier.training.held_out import HeldOut, judge_held_out
+from services.classifier.training.records import TrainingError
 from services.classifier.training.rows import (
     CORPUS,
     Row,
     Source,
-    TrainingError,
     read_corpus,
     read_source,
     read_untagged,
@@ -58,8 +60,8 @@ class _Sets(msgspec.Struct, frozen=True, kw_only=True):
     """Name, licence, rows; the corpus first."""
     own: int
     """How many of them are the corpus."""
-    measured: dict[str, Sequence[Row]]
-    plain: dict[str, Sequence[Row]]
+    measured: dict[str, list[Row]]
+    plain: dict[str, list[Row]]
 
 
 def train_model(
@@ -71,16 +73,21 @@ def train_model(
     What is measured on is never learned: the held-out part of the corpus, and whatever has the same words as a row of
     `evaluate`. `corrections` overrule what else is said of the same words.
 
-    Raises TrainingError, before anything is written, for files that cannot be used or make no whole model.
+    Raises EmbeddingFailed, and TrainingError for files that cannot be used or make no whole model and for an `out` that
+    nothing can be written to; all before anything is written.
     """
+    _check_folder(out)
     sets = _read(material, corrections)
     full = _train([source for _, _, source in sets.learned], embedded)
     alone = len(sets.learned) == sets.own
     plain = full if alone else _train([source for _, _, source in sets.learned[: sets.own]], None)
     try:
-        full.model()
+        model = full.model()
     except ModelError as error:
         raise TrainingError(f"the labels do not suffice for a model: {error}") from error
+    held_out = judge_held_out(model, sets.measured, embedded)
+    figures = held_out.figures() | _false_spam(model, sets)
+    corpus_only = {} if alone else _corpus_only(plain, sets)
     manifest = full.write(out)
     card = Card(
         version=manifest.version,
@@ -91,45 +98,41 @@ def train_model(
         distinct_rows=full.rows,
         labels=labels_of([source for _, _, source in sets.learned]),
         cross_validated=full.figures,
-        corpus_only={} if alone else {"cross_validated": plain.figures, "held_out": _measure(plain, sets, None)},
-        held_out=_measure(full, sets, embedded),
+        corpus_only=corpus_only,
+        held_out=figures,
         thresholds=msgspec.to_builtins(manifest.thresholds),
         environment=environment(),
     )
     write_card(out, card)
-    _write_reference(out, full, sets)
-    draw_plots(full.model(), sets.measured, embedded, out)
+    _write_reference(out, manifest.version, held_out, sets)
+    if has_matplotlib():
+        draw(held_out.sets, held_out.readings, out)
+    else:
+        click.echo(MISSING, err=True)
     return manifest.version
 
 
-def draw_plots(model: Model, measured: Mapping[str, Sequence[Row]], embedded: Embedded | None, out: Path) -> None:
-    """Confusion, reliability and precision-recall of each set, as PNG files; nothing without matplotlib."""
-    if not has_matplotlib():
-        click.echo("no plots: the extra `training` is not installed", err=True)
-        return
-    for name, rows in measured.items():
-        tagged = [row for row in rows if row.tag is not None]
-        texts = [row.text for row in tagged]
-        readings = {"fast": judged(model.judge(texts))}
-        if embedded is not None and model.careful_name == embedded.name:
-            readings["careful"] = judged(model.judge_carefully(texts, embedded.embed(texts)))
-        draw_set(name, [str(row.tag) for row in tagged], readings, out)
+def _check_folder(out: Path) -> None:
+    """Said now, not after half an hour."""
+    there = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise TrainingError(f"{out}: no model can be written there")
 
 
 def _read(material: Material, corrections: Source | None) -> _Sets:
     own = read_corpus(material.corpus)
     more = [read_source(path, streamlike=True) for path in material.data]
     untagged = [read_untagged(one.path, one.taxonomy) for one in material.untagged]
-    aside = [row for source in own for row in source.rows if is_held_out(row)]
-    measured: dict[str, Sequence[Row]] = {CORPUS_SET: aside} if aside else {}
-    measured |= {_name(path): read_source(path, streamlike=True).rows for path in material.evaluate}
+    measured = frozen_sets(material.evaluate, corpus=material.corpus)
+    if not measured[CORPUS_SET]:
+        del measured[CORPUS_SET]
     learned = [(f"corpus/{source.name}", CORPUS_LICENCE, source) for source in own]
     beside = [
-        (_name(path), licence, source)
+        (set_name(path), licence, source)
         for path, licence, source in zip(material.data, material.licences, more, strict=True)
     ]
     beside += [
-        (_name(one.path), one.licence, source) for one, (source, _) in zip(material.untagged, untagged, strict=True)
+        (set_name(one.path), one.licence, source) for one, (source, _) in zip(material.untagged, untagged, strict=True)
     ]
     if corrections is not None:
         learned, beside = (
@@ -147,29 +150,31 @@ def _read(material: Material, corrections: Source | None) -> _Sets:
         own=len(own),
         measured=measured,
         plain={
-            f"{_name(one.path)}, not learned from": left
+            f"{set_name(one.path)}, not learned from": left
             for one, (_, rest) in zip(material.untagged, untagged, strict=True)
             if (left := learnable(rest, corrected))
         },
     )
 
 
-def _measure(training: Training, sets: _Sets, embedded: Embedded | None) -> dict[str, Figures]:
-    model = training.model()
-    figures = {name: held_out(model, rows, embedded) for name, rows in sets.measured.items()}
-    return figures | {name: called_spam(model, rows) for name, rows in sets.plain.items()}
+def _corpus_only(plain: Training, sets: _Sets) -> Figures:
+    model = plain.model()
+    held_out = judge_held_out(model, sets.measured).figures()
+    return {"cross_validated": plain.figures, "held_out": held_out | _false_spam(model, sets)}
 
 
-def _write_reference(out: Path, training: Training, sets: _Sets) -> None:
+def _false_spam(model: Model, sets: _Sets) -> dict[str, Figures]:
+    return {name: called_spam(model, rows) for name, rows in sets.plain.items()}
+
+
+def _write_reference(out: Path, version: str, held_out: HeldOut, sets: _Sets) -> None:
     """What drift is held against: how the model judges comments that it has not seen."""
-    model = training.model()
-    texts = [row.text for rows in sets.measured.values() for row in rows]
     reference = make_reference(
-        model.version,
+        version,
         trained_on=[row.text for _, _, source in sets.learned for row in source.rows],
-        texts=texts,
-        judgements=model.judge(texts),
-        of=[*sets.measured],
+        texts=held_out.texts,
+        judgements=held_out.judgements,
+        of=[measured.name for measured in held_out.sets],
     )
     write_reference(out, reference)
 
@@ -178,7 +183,3 @@ def _train(sources: Sequence[Source], embedded: Embedded | None) -> Training:
     rows: list[Row] = [row for source in sources for row in source.rows]
     click.echo(f"{len(rows)} rows from {len(sources)} files", err=True)
     return train(rows, embedded=embedded, report=lambda step: click.echo(f"  {step}", err=True))
-
-
-def _name(path: Path) -> str:
-    return f"{path.resolve().parent.name}/{path.name}"

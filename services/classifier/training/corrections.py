@@ -11,7 +11,8 @@ from typing import cast
 import msgspec
 
 from services.classifier.training.frozen import trace
-from services.classifier.training.rows import TAGS, Row, Source
+from services.classifier.training.records import TAGS
+from services.classifier.training.rows import Row, Source
 from shared.bus import Bus, Unreadable, history
 from shared.events import Label, Tag
 from shared.topics import TOPIC_IDS

@@ -28,12 +28,18 @@ def trace(row: Row) -> str:
 
 
 def frozen_sets(evaluate: Sequence[Path] = (), *, corpus: Path = CORPUS) -> dict[str, list[Row]]:
-    """The held-out part of the corpus, and each file that is only measured on; raises TrainingError."""
+    """The held-out part of the corpus, and each file that is only measured on, by name; raises TrainingError."""
     own = [row for source in read_corpus(corpus) for row in source.rows if is_held_out(row)]
     sets = {CORPUS_SET: own}
     for path in evaluate:
-        sets[f"{path.resolve().parent.name}/{path.name}"] = list(read_source(path, streamlike=True).rows)
+        name = set_name(path) if set_name(path) not in sets else str(path.resolve())
+        sets[name] = list(read_source(path, streamlike=True).rows)
     return sets
+
+
+def set_name(path: Path) -> str:
+    """A file as tables and cards name it: with its folder, since every second one is called `dev.csv`."""
+    return f"{path.resolve().parent.name}/{path.name}"
 
 
 def learnable(rows: Iterable[Row], frozen: Iterable[Sequence[Row]]) -> list[Row]:

@@ -1,11 +1,9 @@
-"""The heads: which rows each learns from, fitting it, and what it says about rows it has not seen."""
+"""Fitting a head, and what it says about rows that it has not seen."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -17,83 +15,15 @@ from sklearn.metrics import average_precision_score, f1_score
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from services.classifier.features import CommentFeatures
-from services.classifier.training.rows import Row, TrainingError
+from services.classifier.training.examples import CORPUS_WEIGHT, Examples
+from services.classifier.training.specs import FOLDS, HeadSpec
 
-FOLDS = 5
 SEED = 20_260_101
-VOCABULARY = Path(__file__).with_name("vocabulary.json")
-"""Words that mean a topic and phrases that mean danger, written for this project, as they would stand in a comment."""
-
-CORPUS_WEIGHT = 0.5
-"""Of an invented comment beside a real one's 1: chosen in cross-validation over real ones."""
 MIN_TEXTS = 2
 """Learned texts that a column must occur in to weigh anything: what occurs once teaches nothing about other texts."""
 QUESTION_MARKS = 0.24
 """The share of comments under real pages that hold a question mark, as counted in five years of one district's page
 (4,143 of 17,120). Labelled rows are gathered where questions are likelier: `gold/train.csv` has twice as many."""
-UNTAGGED_WEIGHT = 0.3
-"""Of a real text of which only is known that it is no spam."""
-SPAM_WEIGHT = 6.0
-"""Of an invented spam comment when spam is learned: real pages show hardly any. Chosen so that most spam of a kind that
-was kept aside is caught while false alarms on appeals stay far below one in three hundred."""
-
-
-class HeadSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """How one head learns. `strengths` are the values of LogisticRegression's C that cross-validation chooses from."""
-
-    name: str
-    strengths: tuple[float, ...]
-    careful: tuple[float, ...]
-    """The same for the careful reader."""
-    score: Literal["macro_f1", "average_precision", "accuracy"]
-    """What it chooses by, on real comments where there are enough."""
-    balanced: bool = False
-    """Every class counts the same however rare it is."""
-    hint_weight: float = 1.0
-    """Of one entry of the vocabulary beside a comment's 1; chosen in cross-validation over the corpus."""
-    tolerance: float = 1e-4
-    """Where the optimiser stops."""
-    chars_only: bool = False
-    """Looks at characters alone (smaller, and no worse for topics); its careful twin at the embedding alone."""
-
-
-SPECS = (
-    HeadSpec(name="spam", strengths=(3.0, 10.0), careful=(3.0,), score="average_precision"),
-    HeadSpec(name="tag", strengths=(3.0, 10.0), careful=(3.0,), score="macro_f1"),
-    HeadSpec(name="toxic", strengths=(3.0, 10.0), careful=(3.0,), score="average_precision"),
-    HeadSpec(name="urgent", strengths=(10.0, 30.0), careful=(3.0,), score="average_precision"),
-    HeadSpec(
-        name="topic",
-        strengths=(100.0,),
-        careful=(10.0,),
-        score="accuracy",
-        tolerance=1e-3,
-        balanced=True,
-        hint_weight=2.0,
-        chars_only=True,
-    ),
-)
-
-
-class Examples(msgspec.Struct, frozen=True, kw_only=True):
-    """What one head learns from: feature rows, their labels and weights, and which of them come from the stream."""
-
-    matrix: sparse.csr_matrix
-    labels: NDArray[Any]
-    weights: NDArray[np.float64]
-    streamlike: NDArray[np.bool_]
-    real: NDArray[np.bool_]
-    """Written by citizens, whatever is known of it."""
-    places: NDArray[np.intp]
-    """Which of all rows each is."""
-    asking: NDArray[np.bool_]
-    """Which hold a question mark."""
-    groups: NDArray[np.intp]
-    """What has the same number is never on both sides of a fold."""
-    hints: sparse.csr_matrix | None = None
-    """Rows that only ever help to fit: those of the vocabulary."""
-    hint_labels: NDArray[Any] | None = None
 
 
 class Fitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,71 +42,6 @@ class Fitted(msgspec.Struct, frozen=True, kw_only=True):
     examples: Examples
     unseen: NDArray[np.float64]
     folds: tuple[NDArray[np.intp], ...]
-
-
-def label_of(head: str, row: Row) -> str | None:
-    """What `row` says about a head; None where it says nothing."""
-    match head:
-        case "spam":
-            return "0" if row.no_spam else None if row.tag is None else str(int(row.tag == "spam"))
-        case "tag":
-            return None if row.tag == "spam" else row.tag
-        case "topic":
-            return None if row.tag == "spam" else row.topic
-        case _:
-            value = getattr(row, head)
-            return None if value is None else str(int(value))
-
-
-def examples_for(
-    spec: HeadSpec,
-    rows: Sequence[Row],
-    features: CommentFeatures,
-    embeddings: NDArray[np.float32] | None = None,
-    *,
-    origins: Sequence[int] | None = None,
-) -> Examples:
-    """The rows that say something about this head, with their embeddings behind the features where they are given.
-
-    `origins` names for each row the one that it is a copy of, or itself.
-    """
-    chosen = [(place, row, label) for place, row in enumerate(rows) if (label := label_of(spec.name, row)) is not None]
-    labels = [label for _, _, label in chosen]
-    if len(set(labels)) < 2 or min(labels.count(label) for label in set(labels)) < FOLDS:
-        raise TrainingError(f"{spec.name}: at least two values, each {FOLDS} times, are needed to learn it")
-    places = np.array([place for place, _, _ in chosen])
-    matrix = features.transform([row.text for _, row, _ in chosen])
-    if spec.chars_only:
-        matrix = matrix[:, : 2**features.bits]
-    if embeddings is not None:
-        beside = sparse.csr_matrix(embeddings[places])
-        matrix = beside if spec.chars_only else sparse.hstack([matrix, beside], format="csr")
-    examples = Examples(
-        matrix=matrix,
-        labels=np.array(labels),
-        weights=np.array([_weight(spec.name, row) for _, row, _ in chosen]),
-        streamlike=np.array([row.streamlike for _, row, _ in chosen]),
-        real=np.array([row.streamlike or row.no_spam for _, row, _ in chosen]),
-        places=places,
-        asking=np.array(["?" in row.text for _, row, _ in chosen]),
-        groups=places if origins is None else np.array(origins)[places],
-    )
-    return examples if embeddings is not None else _with_hints(examples, spec, features)
-
-
-def _with_hints(examples: Examples, spec: HeadSpec, features: CommentFeatures) -> Examples:
-    vocabulary: dict[str, dict[str, list[str]]] = json.loads(VOCABULARY.read_text(encoding="utf-8"))
-    meanings = vocabulary.get(spec.name, {})
-    known = set(examples.labels.tolist())
-    words = [(label, word) for label in sorted(meanings) for word in meanings[label] if label in known]
-    if not words:
-        return examples
-    hints = features.transform([word for _, word in words])
-    return msgspec.structs.replace(
-        examples,
-        hints=hints[:, : 2**features.bits] if spec.chars_only else hints,
-        hint_labels=np.array([label for label, _ in words]),
-    )
 
 
 def fit_head(spec: HeadSpec, examples: Examples, strengths: Sequence[float]) -> Fitted:
@@ -230,14 +95,6 @@ def as_on_pages(asking: NDArray[np.bool_]) -> NDArray[np.float64]:
         return np.ones(len(asking))
     weights: NDArray[np.float64] = np.where(asking, QUESTION_MARKS / share, (1 - QUESTION_MARKS) / (1 - share))
     return weights
-
-
-def _weight(head: str, row: Row) -> float:
-    if row.no_spam:
-        return UNTAGGED_WEIGHT
-    if row.streamlike:
-        return 1.0
-    return SPAM_WEIGHT if head == "spam" and row.tag == "spam" else CORPUS_WEIGHT
 
 
 def _left_out(

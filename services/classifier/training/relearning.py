@@ -16,7 +16,7 @@ from services.classifier.training.corrections import Corrections, read_correctio
 from services.classifier.training.embedded import Embedded
 from services.classifier.training.frozen import frozen_sets
 from services.classifier.training.gate import Tolerance, Verdict, compare
-from services.classifier.training.rows import TrainingError
+from services.classifier.training.records import TrainingError
 from shared.bus import Bus
 from shared.clock import utc_now
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,12 @@ from services.classifier.model import CAREFUL, Model
 from services.classifier.training.borders import TagsUnseen, choose_thresholds, choose_unsure
 from services.classifier.training.copies import with_copies
 from services.classifier.training.embedded import Embedded
-from services.classifier.training.figures import Figures, cross_validated
-from services.classifier.training.heads import SPECS, Examples, Fitted, HeadSpec, examples_for, fit_head
+from services.classifier.training.evaluation.figures import Figures
+from services.classifier.training.examples import Examples, examples_for
+from services.classifier.training.figures import cross_validated
+from services.classifier.training.heads import Fitted, fit_head
 from services.classifier.training.rows import Row, distinct
+from services.classifier.training.specs import SPECS, HeadSpec
 
 BITS = 16
 """Of a model in production; tests take fewer."""
@@ -126,7 +129,7 @@ def _packed(heads: dict[str, Fitted], arrays: dict[str, NDArray[Any]], bits: int
     return packed | _pack([head for head in heads.values() if head.spec.chars_only], prefix + "topic", arrays, bits)
 
 
-def _pack(heads: Iterable[Fitted], group: str, arrays: dict[str, NDArray[Any]], bits: int) -> dict[str, Head]:
+def _pack(heads: Sequence[Fitted], group: str, arrays: dict[str, NDArray[Any]], bits: int) -> dict[str, Head]:
     """Adds the heads' arrays: their columns in common, without those that weigh nothing, as half-precision numbers."""
     prefix = CAREFUL if group.startswith(CAREFUL) else ""
     halves = {head.spec.name: _full(head, bits, careful=bool(prefix)).astype(np.float16) for head in heads}

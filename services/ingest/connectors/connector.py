@@ -56,6 +56,8 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     acts: tuple[ActionKind, ...] = ()
     problems: tuple[str, ...] = ()
     """What is missing, each in a sentence that says what to do about it."""
+    group: str | None = None
+    """Telegram: id of the channel's discussion group, as the channel names it."""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,6 +40,8 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     """Recognises the event when the platform sends it again, for 30 days; None where it has no id of its own. Local to
     the platform: `{group}:{event_id}` of VK, `{bot}:{update_id}` of Telegram, type, mid and timestamp of MAX."""
     submission: Submission | None = None
+    read_back: bool = False
+    """`submission` tells how the comment stands and not what happened: it is taken in by `to_entry_read_back`."""
     thread: Thread | None = None
     """Telegram: where the post of `submission` is to be looked up, if it does not say so itself."""
     copy: PostCopy | None = None

@@ -6,8 +6,9 @@ from services.ingest.store.copies import StoredCopies
 from services.ingest.store.cursors import StoredCursors
 from services.ingest.store.heads import StoredHeads
 from services.ingest.store.journal import StoredJournal
+from services.ingest.store.known import StoredKnown
 from services.ingest.store.seen import StoredSeen
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-__all__ = ["MIGRATIONS", "StoredCopies", "StoredCursors", "StoredHeads", "StoredJournal", "StoredSeen"]
+__all__ = ["MIGRATIONS", "StoredCopies", "StoredCursors", "StoredHeads", "StoredJournal", "StoredKnown", "StoredSeen"]

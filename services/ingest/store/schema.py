@@ -45,6 +45,16 @@ post_copies = Table(
 )
 """Telegram: which post of which channel a message of a group is the automatic copy of."""
 
+known_comments = Table(
+    "known_comments",
+    metadata,
+    Column("page", Text, primary_key=True),
+    Column("post", Text, primary_key=True),
+    Column("comment", Text, primary_key=True),
+    Column("found_at", UtcMoment, nullable=False, index=True),
+)
+"""Comments under posts of platforms that tell of no deletion: what is not found there any more was deleted."""
+
 action_journal = Table(
     "action_journal",
     metadata,

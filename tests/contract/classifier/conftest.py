@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from services.classifier.app import make_http
 from services.classifier.life.live import Live
 from services.classifier.model import Model
+from tests.fixtures.inprocess import client_of
 from tests.fixtures.keys import KeyCase
 
 
@@ -41,26 +41,10 @@ def model() -> Model:
 @pytest.fixture
 async def desk(keys: KeyCase, model: Model, path: str) -> AsyncIterator[Desk]:
     """The application with a moderator's key."""
-    opened: asyncio.Future[Desk] = asyncio.get_running_loop().create_future()
-    done = asyncio.Event()
-
-    async def own() -> None:
-        app = make_http(Live(model), keyring=keys.ring)
-        transport = httpx.ASGITransport(app)
-        async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://classifier") as client:
-            client.headers["Authorization"] = f"Bearer {await keys.make('moderator')}"
-            opened.set_result(Desk(client, model, path))
-            await done.wait()
-
     await keys.start()
-    # A lifespan must be left by the task that entered it; a fixture's two halves are two tasks.
-    owner = asyncio.create_task(own())
-    waited: set[asyncio.Future[Any]] = {owner, opened}
-    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-    if opened.done():
-        yield opened.result()
-    done.set()
-    await owner
+    async with client_of(make_http(Live(model), keyring=keys.ring)) as client:
+        client.headers["Authorization"] = f"Bearer {await keys.make('moderator')}"
+        yield Desk(client, model, path)
     await keys.stop()
 
 

@@ -49,22 +49,9 @@ async def key(bus: Bus, role: Role, **scope: Any) -> dict[str, str]:
 async def client(bus: Bus, nats_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """The whole service in this process, spoken to by an administrator."""
     app = make_app(Settings(nats_url=nats_url, careful="off"), load_folder(DEFAULT_MODEL))
-    opened: asyncio.Future[httpx.AsyncClient] = asyncio.get_running_loop().create_future()
-    done = asyncio.Event()
-
-    async def own() -> None:
-        async with client_of(app) as client:
-            client.headers.update(await key(bus, "admin"))
-            opened.set_result(client)
-            await done.wait()
-
-    owner = asyncio.create_task(own())
-    waited: set[asyncio.Future[Any]] = {owner, opened}
-    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-    if opened.done():
-        yield opened.result()
-    done.set()
-    await owner
+    async with client_of(app) as client:
+        client.headers.update(await key(bus, "admin"))
+        yield client
 
 
 def problem(answer: httpx.Response, status: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ from shared.clock import new_id, utc_now
 from shared.db import migrate
 from shared.events import Event, decode
 from shared.web import Service
+from tests.fixtures.inprocess import client_of
 
 
 class Desk:
@@ -60,31 +60,15 @@ async def open_desk(nats_url: str, database_url: str) -> AsyncIterator[Desk]:
     """The application, started and stopped as `serve` does it, with an administrator's key."""
     migrate(database_url, MIGRATIONS)
     app = make_app(Settings(nats_url=nats_url, ingest_database_url=database_url, author_key="k" * 20))
-    async with app.lifespan(), await Bus.connect(nats_url, name="test") as bus:
+    async with client_of(app) as client, await Bus.connect(nats_url, name="test") as bus:
         await bus.ensure()
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest", timeout=60) as client:
-            desk = Desk(app, bus, client)
-            client.headers.update(await desk.key("admin"))
-            yield desk
+        desk = Desk(app, bus, client)
+        client.headers.update(await desk.key("admin"))
+        yield desk
 
 
 @pytest.fixture
 async def desk(nats_url: str, sqlite_url: str) -> AsyncIterator[Desk]:
     """An application of this test's own."""
-    opened: asyncio.Future[Desk] = asyncio.get_running_loop().create_future()
-    done = asyncio.Event()
-
-    async def own() -> None:
-        async with open_desk(nats_url, sqlite_url) as desk:
-            opened.set_result(desk)
-            await done.wait()
-
-    # A lifespan must be left by the task that entered it; a fixture's two halves are two tasks.
-    owner = asyncio.create_task(own())
-    waited: set[asyncio.Future[Any]] = {owner, opened}
-    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-    if opened.done():
-        yield opened.result()
-    done.set()
-    await owner
+    async with open_desk(nats_url, sqlite_url) as desk:
+        yield desk

@@ -118,6 +118,35 @@ async def test_a_promise_that_fails_is_delivered_again(bus: Bus, error: Exceptio
     assert handle.deliveries == [(1, 1), (1, 2)]
 
 
+@pytest.mark.parametrize("error", [nats.errors.ConnectionClosedError(), RuntimeError("broken")], ids=ascii)
+async def test_what_breaks_while_a_failed_promise_is_buried_comes_again(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    spec = await set_consumer(bus, IMPATIENT)
+    await bus.publish(comments(1))
+    handle = Promising({1})
+    terminate, broken = Msg.term, 1
+
+    async def term(message: Msg) -> None:
+        nonlocal broken
+        if broken:
+            broken -= 1
+            raise error
+        await terminate(message)
+
+    monkeypatch.setattr(Msg, "term", term)
+    patience = msgspec.structs.replace(QUICK, max_failures=1)
+    async with running(consumer(bus, spec, handle, patience=patience)):  # type: ignore[arg-type]  # a handler like the other
+        await until(lambda: 1 in handle.promises, "the promise")
+        first = handle.promises[1]
+        first.set_exception(ValueError("failed"))
+        await until(lambda: handle.promises[1] is not first, "the second delivery")
+        handle.promises[1].set_result(None)
+        await all_done(bus, spec)
+
+    assert handle.deliveries == [(1, 1), (1, 2)]
+
+
 async def test_what_breaks_meanwhile_leaves_no_promise_alone(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     await bus.publish(comments(2))
     handle = Promising({2})

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from datetime import timedelta
 
+import nats.js
 import pytest
 
 from shared.bus import Bus, DamagedObject, Objects
+from shared.bus import objects as module
 from shared.errors import NotFound, TooLarge, Unavailable
 from tests.integration.bus.broker import Broker
 from tests.integration.bus.samples import until
@@ -62,6 +65,61 @@ async def test_what_is_too_large_is_neither_put_nor_read(objects: Objects) -> No
     await objects.put("one", b"12345678901", max_bytes=LIMIT)
     with pytest.raises(TooLarge, match="at most 10"):
         await objects.get("one", max_bytes=10)
+
+
+async def chunks(bus: Bus) -> int:
+    """How many objects have chunks."""
+    state = (await bus.jetstream.stream_info("OBJ_models", subjects_filter="$O.models.C.*")).state
+    return len(state.subjects or {})
+
+
+async def break_off(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker falls silent in the middle of an object."""
+    publish, left = nats.js.JetStreamContext.publish, 2
+
+    async def silent(*arguments: object, **more: object) -> object:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            await asyncio.Event().wait()
+        return await publish(*arguments, **more)  # type: ignore[arg-type]  # as it came
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nats.js.JetStreamContext, "publish", silent)
+        patch.setattr(module, "WRITE_SECONDS", 1.0)
+        with pytest.raises(Unavailable):
+            await objects.put("broken", LARGE, max_bytes=LIMIT)
+
+
+async def test_what_broke_off_is_swept_away_once_it_is_old(
+    objects: Objects, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await objects.put("one", LARGE, max_bytes=LIMIT)
+    await break_off(objects, monkeypatch)
+    assert await chunks(bus) == 2
+
+    # It might still be going on.
+    await objects.put("two", b"2", max_bytes=LIMIT)
+    assert await chunks(bus) == 3
+    monkeypatch.setattr(module, "ABANDONED", timedelta())
+    await objects.put("three", b"3", max_bytes=LIMIT)
+
+    assert await chunks(bus) == 3
+    assert [item.name for item in await objects.list()] == ["one", "three", "two"]
+    assert await objects.get("one", max_bytes=LIMIT) == LARGE
+
+
+async def test_nothing_is_swept_away_while_a_description_cannot_be_read(
+    objects: Objects, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await objects.put("one", LARGE, max_bytes=LIMIT)
+    described = await bus.jetstream.get_last_msg("OBJ_models", "$O.models.M.b25l")
+    await bus.jetstream.publish("$O.models.M.b25l", b"{", headers={"Nats-Rollup": "sub"})
+    monkeypatch.setattr(module, "ABANDONED", timedelta())
+    await objects.put("two", b"2", max_bytes=LIMIT)
+
+    await bus.jetstream.publish("$O.models.M.b25l", described.data or b"", headers={"Nats-Rollup": "sub"})
+    assert await objects.get("one", max_bytes=LIMIT) == LARGE
 
 
 async def test_a_missing_chunk_is_damage_and_no_silence(objects: Objects, bus: Bus) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from shared.bus import Bus, Delivered, Tail
+from shared.bus.tail import FETCH_SECONDS
 from shared.clock import utc_now
 from tests.integration.bus.broker import Broker
 from tests.integration.bus.samples import comments, until
@@ -38,28 +39,38 @@ async def readers(bus: Bus) -> set[str]:
     return {info.name for info in await bus.jetstream.consumers_info("COMMENTS")}
 
 
+async def a_reader_more(bus: Bus, before: set[str]) -> set[str]:
+    """The names of those that were not there before, once there is one."""
+    async with asyncio.timeout(20):
+        while not (new := await readers(bus) - before):
+            await asyncio.sleep(0.02)
+    return new
+
+
 async def test_it_reads_what_was_there_and_what_comes_and_leaves_no_trace(bus: Bus) -> None:
     before = await readers(bus)
     await bus.publish(comments(120))
     async with Reading(bus) as reading:
-        await asyncio.wait_for(reading.tail.caught_up.wait(), 20)
-        assert reading.seen == list(range(1, 121))
+        await until(lambda: len(reading.seen) == 120, "what was there")
         await bus.publish(comments(30, start=121))
         await until(lambda: len(reading.seen) == 150, "what came")
     assert reading.seen == list(range(1, 151))
     assert await readers(bus) == before
 
 
-async def test_an_empty_stream_is_caught_up_with(bus: Bus) -> None:
+async def test_an_empty_stream_is_followed_too(bus: Bus) -> None:
+    before = await readers(bus)
     async with Reading(bus) as reading:
-        await asyncio.wait_for(reading.tail.caught_up.wait(), 20)
-    assert reading.seen == []
+        await a_reader_more(bus, before)
+        await asyncio.sleep(1.5 * FETCH_SECONDS)
+        await bus.publish(comments(3))
+        await until(lambda: len(reading.seen) == 3, "what came")
+    assert reading.seen == [1, 2, 3]
 
 
 async def test_it_begins_at_a_moment(bus: Bus) -> None:
     await bus.publish(comments(3))
     async with Reading(bus, since=timedelta()) as reading:
-        await asyncio.wait_for(reading.tail.caught_up.wait(), 20)
         await bus.publish(comments(2, start=4))
         await until(lambda: len(reading.seen) == 2, "the later ones")
     assert reading.seen == [4, 5]
@@ -87,11 +98,21 @@ async def test_it_goes_on_where_it_was_after_a_restart_of_the_broker(bus: Bus, b
     assert reading.seen == list(range(1, 11))
 
 
+async def test_a_stream_that_was_made_anew_is_read_from_its_beginning(bus: Bus) -> None:
+    await bus.publish(comments(5))
+    async with Reading(bus) as reading:
+        await until(lambda: len(reading.seen) == 5, "the first five")
+        await bus.jetstream.delete_stream("COMMENTS")
+        await bus.declare()
+        await bus.publish(comments(3, start=6))
+        await until(lambda: len(reading.seen) == 8, "what the new one holds")
+    assert reading.seen == [1, 2, 3, 4, 5, 1, 2, 3]
+
+
 async def test_a_reader_that_somebody_deletes_is_made_again(bus: Bus) -> None:
     before = await readers(bus)
     async with Reading(bus) as reading:
-        await asyncio.wait_for(reading.tail.caught_up.wait(), 20)
-        for name in await readers(bus) - before:
+        for name in await a_reader_more(bus, before):
             await bus.jetstream.delete_consumer("COMMENTS", name)
         await bus.publish(comments(5))
         await until(lambda: len(reading.seen) == 5, "all five")

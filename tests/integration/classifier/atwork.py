@@ -12,7 +12,7 @@ from typing import Any
 from services.classifier.careful.embedding import Embedder
 from services.classifier.life.live import Live
 from services.classifier.tagging import Tagging, tagging
-from shared.bus import CLASSIFIER_COMMENTS, Bus, Outgoing
+from shared.bus import CLASSIFIER_COMMENTS, Bus, Outgoing, Tail
 from shared.events import CommentCreated, Tagged, decode
 from tests.fixtures.careful import TwoMinds
 
@@ -44,7 +44,7 @@ async def at_work(
         tasks = Tasks()
         parts.start(tasks)  # type: ignore[arg-type]  # as the real one
         if patient:
-            await asyncio.wait_for(parts.tail.caught_up.wait(), WITHIN_SECONDS)
+            await known(bus, parts.tail)
         tasks.start("tagging", parts.consumer.run)
         try:
             yield parts
@@ -84,6 +84,16 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
     while not await condition():
         assert time.monotonic() < end, f"in vain: {what}"
         await asyncio.sleep(0.02)
+
+
+async def known(bus: Bus, tail: Tail) -> None:
+    """Returns once `tail` has handed on all repetitions that were told so far."""
+    told = (await bus.jetstream.stream_info("FINGERPRINTS")).state.last_seq
+
+    async def handed_on() -> bool:
+        return tail._reached >= told
+
+    await until(handed_on, "the repetitions told before")
 
 
 async def tagged_are(bus: Bus, number: int) -> None:

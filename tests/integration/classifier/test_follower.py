@@ -14,6 +14,7 @@ from services.classifier.life.registry import Loaded, Registry
 from services.classifier.life.standing import Pointers
 from services.classifier.life.succession import Succession
 from shared.bus import Bus
+from shared.errors import Unavailable
 from shared.obs import metrics
 from tests.fixtures.broker import Broker
 from tests.fixtures.variants import damage
@@ -142,6 +143,28 @@ async def test_while_the_broker_is_away_everything_stays_and_the_change_is_found
         await until(lambda: bus.ready, 20)
         await pointers.promote(published[1], by="test")
         await until(lambda: one.live.model.version == published[1])
+
+
+async def test_comments_do_not_wait_for_a_shadow_that_cannot_be_read_now(
+    bus: Bus, base: Loaded, pointers: Pointers, published: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = published
+    await pointers.promote(first, by="test")
+    await pointers.set_shadow(second, by="test")
+    load, away = Registry.load, True
+
+    async def partly(registry: Registry, version: str) -> Loaded:
+        if away and version == second:
+            raise Unavailable("away")
+        return await load(registry, version)
+
+    monkeypatch.setattr(Registry, "load", partly)
+    one = replica(bus, base)
+    async with asyncio.timeout(20), following(one):
+        assert one.live.model.version == first
+        assert one.shadow.pair is None
+        away = False
+        await until(lambda: one.shadow.pair == (first, second))
 
 
 async def test_the_shadow_follows_and_a_damaged_one_is_told(

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from click.testing import CliRunner, Result
 
 from services.classifier.__main__ import main
+from services.classifier.life import versions_command
 from services.classifier.life.registry import Registry
 from services.classifier.life.standing import Pointers
-from services.classifier.training import command
+from services.classifier.training import command, gate
 from services.classifier.training.run import train
 from shared.bus import Bus, Outgoing
 from shared.clock import new_id, utc_now
+from shared.errors import Fatal
 from shared.events import Label
 from tests.fixtures.variants import damage, variant
 from tests.unit.classifier.conftest import BITS, some_rows
@@ -82,12 +85,23 @@ def test_the_life_of_a_version(run: Callable[..., Result], tmp_path: Path, on_br
     said(run("models", "rollback"), "nothing was live before", code=1)
     said(run("models", "disagreements"), "there is no shadow now", code=1)
     said(run("models", "disagreements", "--shadow", first), "0 compared, 0 disagree")
+    said(run("models", "disagreements", "--live", "packaged", "--shadow", first), "0 compared, 0 disagree")
+    same = run("models", "disagreements", "--live", first, "--shadow", first)
+    said(same, "Error: live and shadow are the same version\n", code=1)
     on_broker(lambda bus: damage(bus, second))
     said(run("models", "promote", second), second, "damaged", code=1)
     said(run("models", "promote", "fast-unknown"), "no version fast-unknown is published", code=1)
     said(run("models", "remove", second))
     said(run("models", "remove", second), "is published", code=1)
     said(run("models", "promote", "packaged"), "live: packaged")
+
+
+@pytest.mark.parametrize("option", ["--live", "--shadow"])
+@pytest.mark.parametrize("name", ["*", ">", "fast-1.counts", "", "fast 1", "fast-1\n"], ids=ascii)
+def test_what_is_no_name_of_a_version_is_said_in_one_line(run: Callable[..., Result], option: str, name: str) -> None:
+    result = run("models", "disagreements", "--shadow", "fast-1", option, name)
+    said(result, f"Error: {option}: {name!r} is no version's name", code=1)
+    assert result.output.count("\n") == 1
 
 
 def test_a_worse_model_is_not_published_unless_one_insists(run: Callable[..., Result], tmp_path: Path) -> None:
@@ -97,6 +111,31 @@ def test_a_worse_model_is_not_published_unless_one_insists(run: Callable[..., Re
     assert said(run("models", "list")) == ""
     assert said(run("models", "publish", tmp_path / "a", "--anyway")) == version
     said(run("models", "publish", tmp_path / "nowhere"), "is this the folder of a model?", code=1)
+
+
+def test_a_comparison_may_take_longer_than_the_broker_is_waited_for(
+    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = variant(tmp_path / "a", unsure=0.3)
+    compare = gate.compare
+
+    def slow(*arguments: Any) -> gate.Verdict:
+        time.sleep(3.0)
+        return compare(*arguments)
+
+    monkeypatch.setattr(gate, "compare", slow)
+    monkeypatch.setattr(versions_command, "TIMEOUT", 2.5)
+    assert said(run("models", "publish", tmp_path / "a")) == version
+
+
+def test_streams_that_cannot_be_declared_are_said_in_one_line(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def differs(_bus: Bus) -> None:
+        raise Fatal("stream TAGGED differs")
+
+    monkeypatch.setattr(Bus, "ensure", differs)
+    assert run("models", "list").output == "Error: stream TAGGED differs\n"
 
 
 def test_what_replicas_judge_with_is_compared_when_the_live_version_is_damaged(

@@ -16,7 +16,7 @@ from shared.bus import Bus, Outgoing, Tail
 from shared.clock import utc_now
 from shared.events import CommentCreated, CommentEdited, Fingerprints, Repeated
 from tests.fixtures.careful import ADVERT, CLEAR
-from tests.integration.classifier.atwork import all_done, at_work, comment, say, tagged, until
+from tests.integration.classifier.atwork import all_done, at_work, comment, known, say, tagged, until
 
 TEXT = "Уважаемая администрация, второй месяц во дворе на Вымышленной улице не вывозят мусор, баки переполнены"
 
@@ -44,7 +44,7 @@ class Replica:
             asyncio.create_task(self._remembering.run(self._bus.publish, stop)),
         ]
         try:
-            await asyncio.wait_for(self._tail.caught_up.wait(), 30)
+            await known(self._bus, self._tail)
             yield self
         finally:
             stop.set()

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.classifier.judgement import Judgement
 from services.classifier.life import drift as drift_module
@@ -199,6 +200,27 @@ async def test_a_shadow_that_breaks_harms_nobody(bus: Bus, packaged: Model, tmp_
         scene.shadow.switch(packaged.version, Model.load(tmp_path))
         scene.judged(TEXTS[:10])
         assert (await scene.compared(10)).compared == 10
+
+
+async def test_a_shadow_that_breaks_takes_no_drift_with_it_and_fills_no_log(
+    bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift_module, "ENOUGH", 100)
+    variant(tmp_path / "live")
+    with_reference(tmp_path / "live")
+    loaded = load_folder(tmp_path / "live")
+    variant(tmp_path / "shadow", unsure=0.3)
+    scene = Scene(bus, loaded.model, Broken.load(tmp_path / "shadow"))
+    scene.drift.switch(loaded.model.version, loaded.reference)
+    with capture_logs() as entries:
+        began = time.monotonic()
+        async with scene.looking(), asyncio.timeout(20):
+            while not scene.drift.indices() or time.monotonic() - began < 1.0:
+                scene.judged(TEXTS[:64])
+                await asyncio.sleep(0.005)
+    lines = [entry["event"] for entry in entries]
+    assert set(lines) == {"shadow failed"}
+    assert len(lines) <= (time.monotonic() - began) / 0.2 + 1
 
 
 async def test_counts_outlive_a_switch_and_a_broker_that_was_away(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +23,8 @@ PROGRAM = (sys.executable, "-m", "tests.fixtures.careful")
 
 
 @pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aside]:
-    monkeypatch.setattr(module, "RESTART_SECONDS", 0.0)
-    embedder = Aside(PROGRAM)
+def toy() -> Iterator[Aside]:
+    embedder = Aside(PROGRAM, rest_seconds=0.0)
     yield embedder
     embedder.close()
 
@@ -54,15 +55,76 @@ def test_a_text_that_it_dies_of_takes_no_other_with_it(toy: Aside) -> None:
     assert toy.pid not in (None, first)
 
 
-def test_killed_it_is_begun_anew_but_not_at_once_again(toy: Aside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RESTART_SECONDS", 3_600.0)
+def test_killed_it_is_begun_anew_but_not_at_once_again() -> None:
+    toy = Aside(PROGRAM, rest_seconds=3_600.0)
     assert toy.pid is not None
     os.kill(toy.pid, 9)
     for _ in range(2):
         with pytest.raises(EmbeddingFailed, match="ended"):
             toy.embed(["а"])
-    monkeypatch.setattr(module, "RESTART_SECONDS", 0.0)
+    toy._rest_seconds = 0.0
     assert toy.embed(["а"]).shape == (1, 2)
+    toy.close()
+
+
+def test_an_answer_that_is_no_direction_is_none(toy: Aside) -> None:
+    first = toy.pid
+    with pytest.raises(EmbeddingFailed, match="no direction"):
+        toy.embed(["lost"])
+    assert toy.embed(["а"]).shape == (1, 2)
+    assert toy.pid == first
+
+
+def test_what_it_fails_of_is_told_to_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+    toy = Aside(PROGRAM)
+    with pytest.raises(EmbeddingFailed, match="ended"):
+        toy.embed(["fail", "слова гражданина"])
+    told = capfd.readouterr().err
+    assert "the embedder failed: ValueError\n" in told
+    assert "слова" not in told
+    assert "Traceback" not in told
+
+
+def test_closed_it_ends_what_hangs_and_begins_nothing_more(toy: Aside) -> None:
+    process, failures = toy.pid, []
+
+    def hang() -> None:
+        try:
+            toy.embed(["hang"])
+        except EmbeddingFailed as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    time.sleep(0.2)
+    assert thread.is_alive()
+    toy.close()
+    thread.join(5)
+    assert len(failures) == 1
+    assert not Path(f"/proc/{process}").exists()
+    with pytest.raises(EmbeddingFailed, match="closed"):
+        toy.embed(["а"])
+    assert toy.pid is None
+
+
+@pytest.mark.parametrize("texts", [b"", b'["wait"]'], ids=["before its hello", "while it embeds"])
+def test_it_ends_quietly_when_nobody_reads_its_answer(texts: bytes) -> None:
+    process = subprocess.Popen(
+        PROGRAM, cwd=module.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    if texts:
+        (size,) = struct.unpack("<I", process.stdout.read(4))
+        process.stdout.read(size)
+        process.stdin.write(struct.pack("<I", len(texts)) + texts)
+        process.stdin.flush()
+    process.stdout.close()
+    process.stdin.close()
+    with process.stderr:
+        assert process.stderr.read() == b""
+    assert process.wait(20) == 0
 
 
 def test_hanging_it_is_ended(toy: Aside, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,10 @@ from services.classifier.training.borders import (
     choose_unsure,
     highest_recall,
 )
-from services.classifier.training.heads import FOLDS, QUESTION_MARKS, SPECS, Examples, Fitted, as_on_pages, judged_rows
+from services.classifier.training.examples import Examples
+from services.classifier.training.heads import QUESTION_MARKS, Fitted, as_on_pages, judged_rows
 from services.classifier.training.rows import Row
+from services.classifier.training.specs import FOLDS, SPECS
 
 ROUNDS = 20
 """Enough of every kind for a border to be told."""

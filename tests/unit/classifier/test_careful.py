@@ -71,10 +71,10 @@ def test_what_cannot_be_embedded_is_read_fast_and_alone(model: Reads) -> None:
 def test_a_careful_reader_fits_its_model(model: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
     length = Length()
 
-    def there(_careful: Careful = "auto") -> Embedder | None:
+    def there(_careful: Careful = "auto", **_: bool) -> Embedder | None:
         return length
 
-    def missing(_careful: Careful = "auto") -> Embedder | None:
+    def missing(_careful: Careful = "auto", **_: bool) -> Embedder | None:
         return None
 
     monkeypatch.setattr(reading, "load_embedder", there)

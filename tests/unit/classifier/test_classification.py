@@ -99,3 +99,14 @@ async def test_what_nobody_waits_for_any_more_is_not_read_carefully(monkeypatch:
 async def test_others_are_read_fast(careful: Judging, texts: list[str], wanted: bool) -> None:
     _, reader, said = await careful.judge(texts, careful=wanted)
     assert (reader, len(said), said[0].tag) == ("fast", len(texts), "complaint")
+
+
+async def test_a_fault_of_the_careful_reader_leaves_the_fast_one(
+    careful: Judging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> list[Judgement]:
+        raise ValueError("wrong shape")
+
+    monkeypatch.setattr(TwoMinds, "judge_carefully", broken)
+    _, reader, (said,) = await careful.judge([CLEAR], careful=True)
+    assert (reader, said.tag) == ("fast", "complaint")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from services.classifier.careful.aside import REST_SECONDS, Aside
 from services.classifier.careful.embedding import MAX_CHARACTERS, compact, excerpt, load_embedder
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=3_000)
@@ -65,6 +66,23 @@ def test_without_the_package_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None
     with capture_logs() as entries:
         assert load_embedder("auto") is None
     assert [entry["reason"] for entry in entries] == ["the extra `careful` is not installed"]
+
+
+@pytest.mark.parametrize(("waiting", "rest"), [(True, REST_SECONDS), (False, 0.0)])
+def test_it_rests_after_a_death_where_somebody_waits(
+    monkeypatch: pytest.MonkeyPatch, waiting: bool, rest: float
+) -> None:
+    rests: list[float] = []
+
+    class Quick(Aside):
+        def __init__(self, *, rest_seconds: float) -> None:
+            self.name = "quick"
+            rests.append(rest_seconds)
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    monkeypatch.setattr("services.classifier.careful.aside.Aside", Quick)
+    assert load_embedder(waiting=waiting) is not None
+    assert rests == [rest]
 
 
 def test_where_it_cannot_run_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,12 @@ from click.testing import CliRunner, Result
 from services.classifier.__main__ import main
 from services.classifier.model import TAGS, Model
 from services.classifier.training.disguises import DISGUISES
-from services.classifier.training.evaluation import baselines, plots, report
+from services.classifier.training.evaluation import baselines, plots
+from services.classifier.training.evaluation.command import Wanted, read_sets
+from services.classifier.training.evaluation.floor import held_out_set
 from services.classifier.training.evaluation.reading import Fast, Reading, read_all
 from services.classifier.training.evaluation.robustness import chosen_rows, robustness
-from services.classifier.training.evaluation.run import evaluate, spam_together
+from services.classifier.training.evaluation.run import spam_together
 from services.classifier.training.evaluation.sets import own_set
 from services.classifier.training.rows import Row
 from services.classifier.training.run import Training
@@ -82,6 +83,53 @@ def test_several_files_with_everything(model: Path, files: tuple[Path, Path, Pat
     assert all(path.read_bytes().startswith(PNG) for path in pictures)
 
 
+def test_a_file_may_be_given_twice(model: Path, files: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    _, chats, appeals = files
+    out = tmp_path / "out"
+    result = run(
+        chats, "--spam", chats, "--ham", appeals, "--ham", appeals, "--fast", "--model", model, "--out", out,
+        "--no-baselines", "--disguised", "0",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    found = json.loads((out / "evaluation.json").read_text("utf-8"))
+    name = chats.parent.name
+    rows = {name: part["readers"]["fast"]["rows"] for name, part in found["sets"].items()}
+    assert list(rows) == [
+        f"{name}/chats.csv", f"{name}/appeals.csv", f"{name}/appeals.csv (2)", f"{name}/chats.csv (2)",
+    ]  # fmt: skip
+    assert rows[f"{name}/chats.csv"] == 3 > rows[f"{name}/chats.csv (2)"] > 0
+    assert found["together"]["fast"]["rows"] == sum(rows.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("gold/dev.csv", "gold-dev"),
+        ("gold/dev.csv (2)", "gold-dev-2"),
+        ("corpus/held-out", "corpus-held-out"),
+        ("my_files/dev.v2.csv", "my-files-dev.v2"),
+        ("фото/а.csv", "фото-а"),
+    ],
+)
+def test_the_pictures_of_each_set_have_names_of_their_own(
+    name: str, file: str, packaged: Model, tmp_path: Path
+) -> None:
+    rows = [Row(text="Спасибо", tag="other"), Row(text="Нет воды", tag="complaint")]
+    readings = {name: {"fast": read_all(Fast(packaged), [row.text for row in rows])}}
+    drawn = plots.draw([own_set(name, rows)], readings, tmp_path)
+    assert {path.name for path in drawn} == {
+        f"{file}-{kind}.png" for kind in ("confusion", "reliability", "precision-recall")
+    }
+
+
+def test_what_was_learned_from_is_left_out_of_the_held_out_part_too(tmp_path: Path) -> None:
+    measured = held_out_set()
+    (tmp_path / "learned.csv").write_text(f'text\n"{measured.rows[0].text}"\n', encoding="utf-8")
+    (left,) = read_sets(Wanted(without=(tmp_path / "learned.csv",)))
+    assert (left.name, len(left.rows)) == (measured.name, len(measured.rows) - 1)
+    assert left.notes[0].startswith("1 comments left out")
+
+
 def test_the_baselines_learn_from_the_same_rows(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The corpus would take half a minute.
     learned: list[list[Row]] = []
@@ -139,6 +187,7 @@ def test_what_is_learned_from_is_told(model: Path, files: tuple[Path, Path, Path
         (["--train", "absent.csv"], "absent.csv: cannot be read", 1),
         (["--model", "absent"], "is this the folder of a model?", 1),
         (["--freeze", "a.csv"], "--freeze takes no FILE", 2),
+        (["--out", "/dev/null"], "File exists: '/dev/null'", 1),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments: list[str], complaint: str, code: int, model: Path) -> None:
@@ -189,30 +238,3 @@ def test_baselines_know_what_they_were_shown() -> None:
         right = [said == row.tag for said, row in zip(reading.said, rows, strict=False)]
         assert np.mean(right) > 0.4
     np.testing.assert_allclose(baselines.FastText(rows).read(texts).scores, reading.scores, atol=1e-6)
-
-
-def test_a_table_in_markdown() -> None:
-    table = report.Table(title="A", head=("", "fast"), lines=(("recall", "0.5"),))
-    assert report.markdown(table) == ["", "A:", "", "|  | fast |", "|---|---:|", "| recall | 0.5 |"]
-
-
-def test_what_stands_on_a_card() -> None:
-    rows = [row for tag in TAGS for row in [row for row in some_rows() if row.tag == tag][:10]]
-    figures = evaluate([own_set("corpus", rows)], [Once(rows)], most_disguised=10).figures
-    lines = report.card_lines(figures)
-    (line,) = [line for line in lines if line.startswith("| `corpus`, once |")]
-    assert line.startswith("| `corpus`, once | 40 | 1.000 [1.000, 1.000] |")
-    assert {line.split(" | ")[0] for line in lines if line.startswith("| ")} >= {"| question", "| spam", "| other"}
-
-
-class Once:
-    """A reader that knows the tags of `rows`, and of disguised ones nothing."""
-
-    name = "once"
-    at_once = 7
-
-    def __init__(self, rows: list[Row]) -> None:
-        self._tags = {row.text: row.tag for row in rows}
-
-    def read(self, texts: Sequence[str]) -> Reading:
-        return Reading(scores=np.array([[tag == self._tags.get(text) for tag in TAGS] for text in texts], dtype=float))

@@ -9,7 +9,8 @@ import pytest
 
 from services.classifier.training.evaluation.sets import read_set
 from services.classifier.training.frozen import trace
-from services.classifier.training.rows import Row, TrainingError
+from services.classifier.training.records import TrainingError
+from services.classifier.training.rows import Row
 
 
 @pytest.fixture
@@ -48,6 +49,9 @@ def test_nothing_is_spam(path: Path) -> None:
         ("spam,text\n1,а\n0,б\n", ["а"]),
         ("tag,text\nspam,а\nother,б\n", ["а"]),
         ("text\nа\nб\n", ["а", "б"]),
+        # What an empty cell leaves open is not taken for spam.
+        ("spam,text\n1,а\n,б\n", ["а"]),
+        ("tag,spam,text\n,1,а\n,,б\nother,1,в\n", ["а"]),
     ],
 )
 def test_only_the_spam(path: Path, content: str, texts: list[str]) -> None:
@@ -84,6 +88,12 @@ def test_what_was_learned_from_can_be_left_out(path: Path) -> None:
         ("a.csv", "text,tag\nа,spam,x\n", "line 2: 3 fields where the header has 2"),
         ("a.jsonl", '{"text": "а", "tag": "spam"}\n{"text": ', "a.jsonl, line 2: not a JSON object"),
         ("a.jsonl", '{"text": 1, "tag": "spam"}\n', "a.jsonl, line 1: no text"),
+        ("a.jsonl", '{"text": "а", "tag": ["spam"]}', "a.jsonl, line 1: tag ['spam'] is none of"),
+        (
+            "a.jsonl",
+            '{"text": "а", "topic": "water"}\n{"text": "б", "topic": ["water"]}',
+            "a.jsonl, line 2: topic ['water'] is not in",
+        ),
     ],
 )
 def test_wrong_files_are_named(tmp_path: Path, name: str, content: str, complaint: str) -> None:

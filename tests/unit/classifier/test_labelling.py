@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -234,6 +236,49 @@ def test_a_line_broken_off_is_cut(path: Path) -> None:
         assert answers.torn
         assert [answer.tag for answer in answers.answers] == ["other"]
     assert path.read_bytes() == whole[: whole.index(b"\n") + 1]
+
+
+def test_wherever_a_line_is_broken_off_it_goes_on(path: Path) -> None:
+    press(path, "4", "3")
+    whole = path.read_bytes()
+    first = whole.index(b"\n") + 1
+    for end in range(first + 1, len(whole) - 1):
+        path.write_bytes(whole[:end])
+        with AnswerFile(path, by="anna") as answers:
+            assert answers.torn
+        assert path.read_bytes() == whole[:first]
+
+
+def test_a_whole_answer_whose_end_of_line_an_editor_took_off_is_kept(path: Path) -> None:
+    press(path, "4", "3")
+    whole = path.read_bytes()
+    path.write_bytes(whole.removesuffix(b"\n"))
+    with AnswerFile(path, by="anna") as answers:
+        assert not answers.torn
+        assert [answer.tag for answer in answers.answers] == ["other", "spam"]
+        assert path.read_bytes() == whole
+        answers.undo()
+    assert path.read_bytes() == whole[: whole.index(b"\n") + 1]
+
+
+def test_a_full_disk_is_said_and_leaves_whole_lines(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    press(path, "4")
+    whole = path.read_bytes()
+    write = os.write
+
+    def full(descriptor: int, content: bytes) -> int:
+        if len(content) < 50:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, content[:-49])
+
+    with AnswerFile(path, by="anna") as answers:
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(
+            AnswersError, match=r"could not be written \(No space left on device\); all before it are safe"
+        ):
+            answers.append(answers.answers[0])
+        assert len(answers.answers) == 1
+    assert path.read_bytes() == whole
 
 
 @pytest.mark.parametrize("content", [b"id,text\n1,a\n", b'{"text": "a"}\n', b"text without an end", b"\xff\n"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -29,8 +29,10 @@ class Desk:
 
     def __init__(self, embedder: ToyEmbedder, executor: ThreadPoolExecutor, model: TwoMinds) -> None:
         self.model = model
+        self.embedder = embedder
         self.sent: list[Tagged] = []
         self.away = 0
+        self.refused: Callable[[Tagged], bool] = lambda event: False
         self.now = 0.0
         self.second = SecondReader(
             embedder,
@@ -44,6 +46,8 @@ class Desk:
         if self.away:
             self.away -= 1
             raise Unavailable("away")
+        if any(isinstance(item.event, Tagged) and self.refused(item.event) for item in events):
+            raise ValueError("nobody foresaw this")
         self.sent += [item.event for item in events if isinstance(item.event, Tagged)]
         return [Published(sequence=0, duplicate=False) for _ in events]
 
@@ -115,6 +119,28 @@ async def test_under_a_flood_it_rests(model: TwoMinds) -> None:
         assert at.second.room(flood) == set()
         at.now += 60.0
         assert at.second.room(flood[:1]) == {0}
+
+
+async def test_in_a_flood_it_finds_out_that_it_has_become_fast_again(model: TwoMinds) -> None:
+    embedder = ToyEmbedder(closed=True)
+    async with desk(embedder, model) as at:
+        few = [at.judged(f"{UNCLEAR} {number}" * 10, number) for number in range(40)]
+        slow = at.second.hold(few[0])
+        await asyncio.sleep(0)
+        at.now += 100.0
+        embedder.gate.set()
+        await slow
+        assert at.second.room(few) == set()
+        for _ in range(20):
+            at.now += 5.0
+            room = at.second.room(few)
+            if len(room) > 1:
+                break
+            # In a flood, as far as it knows: one to find out.
+            assert room == {0}
+            await at.second.hold(few[0])
+            assert at.second.room(few) == set()
+        assert len(room) > 1
 
 
 async def test_there_is_never_room_for_more_than_the_bound(model: TwoMinds, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,3 +226,37 @@ async def test_what_the_consumer_gave_up_is_not_sent(model: TwoMinds) -> None:
         embedder.gate.set()
         await kept
     assert [event.version for event in at.sent] == [2]
+
+
+async def test_what_cannot_be_sent_as_it_was_read_goes_on_as_the_fast_reader_said(model: TwoMinds) -> None:
+    async with desk(ToyEmbedder(closed=True), model) as at:
+        at.refused = lambda event: event.reader == "careful" and event.version == 2
+        promises = [at.second.hold(at.judged(f"{UNCLEAR} {number}", number)) for number in range(1, 4)]
+        at.away = 1
+        at.embedder.gate.set()
+        await asyncio.gather(*promises)
+        at.refused = lambda event: False
+        await at.second.hold(at.judged(f"{UNCLEAR} 4", 4))
+    assert {event.version: event.reader for event in at.sent} == {1: "careful", 2: "fast", 3: "careful", 4: "careful"}
+    assert len(at.sent) == 4
+
+
+async def test_what_cannot_be_sent_at_all_breaks_its_own_promise_alone(model: TwoMinds) -> None:
+    async with desk(ToyEmbedder(), model) as at:
+        at.refused = lambda event: event.version == 2
+        promises = [at.second.hold(at.judged(f"{UNCLEAR} {number}", number)) for number in range(1, 4)]
+        first, second, third = await asyncio.gather(*promises, return_exceptions=True)
+        assert (first, third) == (None, None)
+        assert isinstance(second, ValueError)
+        await at.second.hold(at.judged(f"{UNCLEAR} 4", 4))
+    assert sorted(event.version for event in at.sent) == [1, 3, 4]
+
+
+async def test_at_the_end_too_each_is_sent_as_it_can_be(model: TwoMinds) -> None:
+    async with desk(ToyEmbedder(closed=True), model) as at:
+        at.refused = lambda event: event.version == 2
+        promises = [at.second.hold(at.judged(f"{UNCLEAR} {number}", number)) for number in range(1, 4)]
+    first, second, third = await asyncio.gather(*promises, return_exceptions=True)
+    assert (first, third) == (None, None)
+    assert isinstance(second, ValueError)
+    assert sorted(event.version for event in at.sent) == [1, 3]

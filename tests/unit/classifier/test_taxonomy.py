@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.classifier.training.rows import MAX_FIELD
+from services.classifier.training.records import MAX_FIELD
 from services.classifier.training.taxonomy import Mixed, Taxonomy, UnknownTaxonomyError, our_topic, plain, taxonomies
 from shared.topics import OTHER, TOPIC_IDS, TOPICS
 

@@ -57,7 +57,7 @@ def words(monkeypatch: pytest.MonkeyPatch) -> Words:
     """What this machine embeds with."""
     made = Words()
 
-    def load(_careful: Careful = "auto") -> Embedder | None:
+    def load(_careful: Careful = "auto", **_: bool) -> Embedder | None:
         return made
 
     monkeypatch.setattr(embedding, "load_embedder", load)
@@ -208,6 +208,17 @@ def test_an_embedder_that_fails_stops_it(
     assert not (tmp_path / "out").exists()
 
 
+def test_where_no_model_can_be_written_is_said_before_anything_is_learned(
+    trained: Callable[..., Result], words: Words, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    for out in (tmp_path / "file", tmp_path / "file" / "new" / "model"):
+        result = trained(out=out)
+        assert (result.exit_code, words.read) == (1, [])
+        assert f"{out}: no model can be written there" in result.stderr
+        assert "fitting" not in result.stderr
+
+
 def test_a_file_of_embeddings_that_cannot_be_read_is_named(
     trained: Callable[..., Result], words: Words, tmp_path: Path
 ) -> None:
@@ -219,7 +230,7 @@ def test_a_file_of_embeddings_that_cannot_be_read_is_named(
 def test_where_nothing_embeds_the_fast_reader_is_trained(
     trained: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(_careful: Careful = "auto") -> Embedder | None:
+    def missing(_careful: Careful = "auto", **_: bool) -> Embedder | None:
         return None
 
     monkeypatch.setattr(embedding, "load_embedder", missing)

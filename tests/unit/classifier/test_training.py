@@ -18,19 +18,21 @@ from services.classifier.model import APPEALS, CAREFUL, DEFAULT_MODEL, HEADS, TA
 from services.classifier.training.command import Material, train_model
 from services.classifier.training.copies import with_copies
 from services.classifier.training.embedded import Embedded
-from services.classifier.training.figures import held_out
-from services.classifier.training.heads import SPECS, examples_for, fit_head, label_of
+from services.classifier.training.examples import examples_for, label_of
+from services.classifier.training.heads import fit_head
+from services.classifier.training.held_out import judge_held_out
+from services.classifier.training.records import TrainingError
 from services.classifier.training.rows import (
     CORPUS,
     UNTAGGED_ROWS,
     Row,
-    TrainingError,
     distinct,
     read_corpus,
     read_source,
     read_untagged,
 )
 from services.classifier.training.run import Training, train
+from services.classifier.training.specs import SPECS
 from services.classifier.training.taxonomy import UnknownTaxonomyError, our_topic, taxonomies
 from tests.fixtures.careful import Words
 from tests.unit.classifier.conftest import BITS, some_rows
@@ -102,21 +104,21 @@ def test_a_stored_head_is_a_scikit_learn_pipeline(training: Training, tmp_path: 
 
 def test_the_pipeline_learns(training: Training) -> None:
     assert training.figures["tag"]["macro_f1"] > 0.5
-    judged = held_out(training.model(), some_rows())
+    judged = judge_held_out(training.model(), {"a": some_rows()}).figures()["a"]
     assert judged["tag"]["macro_f1"] > 0.9
 
 
 def test_the_careful_reader_learns(careful_training: Training) -> None:
     rows, embedded = some_rows()[::2], Embedded(Words())
     assert careful_training.figures["careful"]["tag"]["macro_f1"] > 0.5
-    judged = held_out(careful_training.model(), rows, embedded)
+    judged = judge_held_out(careful_training.model(), {"a": rows}, embedded).figures()["a"]
     assert judged["careful"]["tag"]["macro_f1"] > 0.9
     assert judged["careful"]["tag"] != judged["tag"]
 
     class Other(Words):
         name = "other/1"
 
-    assert "careful" not in held_out(careful_training.model(), rows, Embedded(Other()))
+    assert set(judge_held_out(careful_training.model(), {"a": rows}, Embedded(Other())).readings["a"]) == {"fast"}
 
 
 @pytest.mark.parametrize(
@@ -203,6 +205,15 @@ def test_too_little_to_learn_from() -> None:
         train([Row(text=f"текст {number}", tag="other") for number in range(9)])
 
 
+def test_copies_do_not_make_enough_to_learn_from() -> None:
+    spam = [Row(text=row.text, tag="spam") for row in some_rows() if row.tag == "spam"]
+    copied = [row for row in spam if len(with_copies([row])[0]) == 2][:4]
+    rows = copied + [Row(text=row.text, tag="other") for row in some_rows() if row.tag == "other"]
+    assert sum(row.tag == "spam" for row in with_copies(distinct(rows))[0]) == 8
+    with pytest.raises(TrainingError, match="spam: at least two values, each 5 times"):
+        train(rows, bits=BITS)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
@@ -215,6 +226,7 @@ def test_too_little_to_learn_from() -> None:
         ("a.csv", "text,tag\nа,spam\nб, в,spam\n", "line 3: 3 fields where the header has 2"),
         ("a.jsonl", '{"text": "а", "tag": "spam"}\n\n{', "a.jsonl, line 3: not a JSON object"),
         ("a.jsonl", '\n{"text": "а", "tag": ["spam"]}', "a.jsonl, line 2: tag"),
+        ("a.jsonl", '{"text": "а", "topic": ["water"]}', "a.jsonl, line 1: topic ['water'] is not in"),
         ("a.jsonl", "[" * 5_000, "a.jsonl, line 1: not a JSON object"),
     ],
 )
@@ -251,7 +263,11 @@ def test_what_has_no_tags_is_read_as_no_spam(tmp_path: Path) -> None:
 def test_topics_are_told_in_the_words_of_a_taxonomy(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     known = next(name for name, meaning in taxonomies()["appeals-kursk"].names.items() if isinstance(meaning, str))
-    records = [{"text": "а", "topic": known}, {"text": "б", "topic": "нет такой темы"}, {"text": "в", "topic": 5}]
+    records = [
+        {"text": "а", "topic": known, "category": 7},
+        {"text": "б", "topic": "нет такой темы"},
+        {"text": "в", "topic": 5},
+    ]
     path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
     told = {row.text: row.topic for row in read_untagged(path, "appeals-kursk")[0].rows}
     assert told == {"а": our_topic("appeals-kursk", known), "б": None, "в": None}
@@ -359,7 +375,8 @@ def test_the_packaged_model_knows_the_whole_corpus() -> None:
 
 
 def test_real_comments(packaged: Model, shared_data: Path) -> None:
-    figures = held_out(packaged, read_source(shared_data / "gold" / "dev.csv", streamlike=True).rows)
+    rows = read_source(shared_data / "gold" / "dev.csv", streamlike=True).rows
+    figures = judge_held_out(packaged, {"dev": rows}).figures()["dev"]
     assert figures["tag"]["macro_f1"] > 0.72
     assert figures["tag"]["accuracy_when_sure"] > figures["tag"]["accuracy"]
     assert figures["tag"]["calibration_error"] < 0.05

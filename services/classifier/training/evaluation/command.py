@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from services.classifier.careful.reading import careful_reader
 from services.classifier.model import DEFAULT_MODEL, Model
@@ -27,15 +22,13 @@ from services.classifier.training.evaluation.floor import (
     read_floor,
     write_floor,
 )
-from services.classifier.training.evaluation.reading import Advance, Careful, Fast, Reader
+from services.classifier.training.evaluation.reading import Careful, Fast, Reader
 from services.classifier.training.evaluation.run import MOST_DISGUISED, Evaluation, evaluate
-from services.classifier.training.evaluation.sets import EvaluationSet, Kind, read_set
+from services.classifier.training.evaluation.screen import progress, show, tell
+from services.classifier.training.evaluation.sets import EvaluationSet, Kind, less, read_set
 from services.classifier.training.frozen import learnable, trace
 from services.classifier.training.rows import Row, distinct, read_corpus, read_source
 from shared.obs import configure_logging
-
-WIDTH = 140
-"""Columns where nobody's terminal says how many there are."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +51,8 @@ def run(wanted: Wanted) -> None:
     configure_logging(service="evaluate", level="error")
     model = Model.load(wanted.model)
     sets = read_sets(wanted)
+    if wanted.out is not None:
+        wanted.out.mkdir(parents=True, exist_ok=True)
     learned = _learned_from(wanted.model)
     for measured in sets:
         for note in measured.notes:
@@ -100,11 +95,11 @@ def freeze(folder: Path) -> None:
     model, measured = Model.load(folder), held_out_set()
     show_floor(model, measured)
     write_floor(floor_of(model, measured))
-    click.echo(f"{FLOOR} written", err=True)
+    tell(f"{FLOOR} written")
 
 
 def read_sets(wanted: Wanted) -> list[EvaluationSet]:
-    """The sets asked for; the corpus's held-out part where no file is named."""
+    """The sets asked for, each with a name of its own; the corpus's held-out part where no file is named."""
     kinds: list[tuple[Kind, tuple[Path, ...]]] = [
         ("labelled", wanted.files),
         ("ham", wanted.ham),
@@ -112,7 +107,19 @@ def read_sets(wanted: Wanted) -> list[EvaluationSet]:
     ]
     without = {trace(row) for path in wanted.without for row in read_set(path, "ham").rows}
     sets = [read_set(path, kind, without=without) for kind, paths in kinds for path in paths]
-    return sets or [held_out_set()]
+    return _named_apart(sets) or [less(held_out_set(), without)]
+
+
+def _named_apart(sets: Sequence[EvaluationSet]) -> list[EvaluationSet]:
+    """A file may be given twice, for its labels and for its spam, and two files may have one name."""
+    named: dict[str, EvaluationSet] = {}
+    for measured in sets:
+        name, count = measured.name, 1
+        while name in named:
+            count += 1
+            name = f"{measured.name} ({count})"
+        named[name] = msgspec.structs.replace(measured, name=name)
+    return list(named.values())
 
 
 def baseline_rows(files: Sequence[Path], sets: Sequence[EvaluationSet]) -> list[Row]:
@@ -137,46 +144,14 @@ def trained_baselines(rows: Sequence[Row]) -> list[Reader]:
     return trained
 
 
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Advance]:
-    """A bar on a terminal, one line elsewhere; on standard error."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        tell(what)
-        yield lambda _: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)
-
-
-def tell(line: str) -> None:
-    """To whoever runs this, beside the tables."""
-    click.echo(line, err=True)
-
-
-def show(tables: Iterator[report.Table]) -> None:
-    """On standard output."""
-    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
-    for table in tables:
-        drawn = Table(title=table.title, title_justify="left", title_style="bold", min_width=len(table.title))
-        for place, name in enumerate(table.head):
-            drawn.add_column(name, justify="right" if place else "left", no_wrap=not place)
-        for line in table.lines:
-            drawn.add_row(*line)
-        console.print(drawn)
-
-
 def write(evaluation: Evaluation, figures: dict[str, Any], folder: Path) -> None:
     """`evaluation.json` and the plots."""
-    folder.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(figures), indent=2)
     (folder / "evaluation.json").write_bytes(text + b"\n")
     if not plots.has_matplotlib():
         tell(plots.MISSING)
         return
-    for path in plots.draw(evaluation, folder):
+    for path in plots.draw(evaluation.sets, evaluation.readings, folder):
         tell(str(path))
 
 

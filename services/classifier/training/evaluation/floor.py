@@ -13,7 +13,7 @@ from services.classifier.training.evaluation.figures import figures_of
 from services.classifier.training.evaluation.reading import Fast, read_all
 from services.classifier.training.evaluation.robustness import AVERAGE, chosen_rows, robustness
 from services.classifier.training.evaluation.sets import EvaluationSet, own_set
-from services.classifier.training.frozen import CORPUS_SET, frozen_sets, trace
+from services.classifier.training.frozen import CORPUS_SET, frozen_sets
 from services.classifier.training.rows import CORPUS
 
 FLOOR = Path(__file__).with_name("floor.json")
@@ -102,8 +102,11 @@ def floor_of(model: Model, measured: EvaluationSet) -> Floor:
 
 def identity(measured: EvaluationSet) -> str:
     """Changes when a comment or a label of the set does, not with their order."""
-    lines = sorted(f"{trace(row)} {row.tag} {row.topic} {row.toxic} {row.urgent}" for row in measured.rows)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    lines = sorted(
+        msgspec.json.encode((row.text, row.tag, row.topic, row.toxic, row.urgent, row.personal_data))
+        for row in measured.rows
+    )
+    return hashlib.sha256(b"\n".join(lines)).hexdigest()[:16]
 
 
 def read_floor(path: Path = FLOOR) -> Floor:

@@ -16,16 +16,16 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from services.classifier.model import TAGS
 from services.classifier.training.evaluation import measures
-from services.classifier.training.evaluation.reading import Reading
-from services.classifier.training.evaluation.run import Evaluation
+from services.classifier.training.evaluation.reading import Careful, Fast, Reading
+from services.classifier.training.evaluation.sets import EvaluationSet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MISSING = "matplotlib is not installed (extra `training`): no plots are drawn"
-OWN = ("fast", "careful")
-_COLOURS = {"fast": "#1f5fa8", "careful": "#c8541d"}
+OWN = (Fast.name, Careful.name)
+_COLOURS = dict(zip(OWN, ("#1f5fa8", "#c8541d"), strict=True))
 _GREYS = ("#8a8a8a", "#b9a26a", "#5a9a57")
 """Of the baselines."""
 _DPI = 130
@@ -38,15 +38,15 @@ def has_matplotlib() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def draw(evaluation: Evaluation, folder: Path) -> list[Path]:
-    """The pictures of each set with tags, as PNG files in `folder`; returns them."""
+def draw(sets: Sequence[EvaluationSet], readings: Mapping[str, Mapping[str, Reading]], folder: Path) -> list[Path]:
+    """The pictures of each set with tags, as PNG files in `folder`; returns them. `readings` are by set and reader."""
     drawn = []
-    for measured in evaluation.sets:
+    for measured in sets:
         known = np.array([row.tag is not None for row in measured.rows])
         if known.any():
             truth = [row.tag for row in measured.rows if row.tag is not None]
-            readings = {name: reading.part(known) for name, reading in evaluation.readings[measured.name].items()}
-            drawn += draw_set(measured.name, truth, readings, folder)
+            tagged = {name: reading.part(known) for name, reading in readings[measured.name].items()}
+            drawn += draw_set(measured.name, truth, tagged, folder)
     return drawn
 
 
@@ -61,11 +61,16 @@ def draw_set(name: str, truth: Sequence[str], readings: Mapping[str, Reading], f
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     for kind, figure in figures.items():
-        path = folder / f"{re.sub(r'[^A-Za-z0-9.]+', '-', name.rsplit('.', 1)[0])}-{kind}.png"
+        path = folder / f"{_file_name(name)}-{kind}.png"
         # Nothing but what is drawn: the same readings give the same file.
         figure.savefig(path, dpi=_DPI, metadata={"Software": None})
         drawn.append(path)
     return drawn
+
+
+def _file_name(name: str) -> str:
+    """Of a set: `gold/dev.csv (2)` gives `gold-dev-2`."""
+    return re.sub(r"(?:[^\w.]|_)+", "-", re.sub(r"\.\w+(?= \(\d+\)$|$)", "", name)).strip("-")
 
 
 def _canvas(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Any]:

@@ -1,4 +1,4 @@
-"""An evaluation as tables: for a terminal, and in Markdown for a card."""
+"""An evaluation as tables, for a terminal."""
 
 from __future__ import annotations
 
@@ -31,52 +31,6 @@ def tables(figures: Figures) -> Iterator[Table]:
     if TOGETHER in figures:
         readers = figures[TOGETHER]
         yield _columns("All files as one stream", _SPAM, {name: {"spam": part} for name, part in readers.items()})
-
-
-def card_lines(figures: Figures) -> list[str]:
-    """An evaluation's figures by source and by class, in Markdown, as they stand on a model's card."""
-    found = [by_source(figures)]
-    found += [
-        _classes(f"`{name}`, {reader}", read["tag"]["classes"])
-        for name, part in figures["sets"].items()
-        for reader, read in part["readers"].items()
-        if "tag" in read
-    ]
-    return [line for table in found for line in markdown(table)]
-
-
-def by_source(figures: Figures) -> Table:
-    """A line for each set and reader."""
-    lines = []
-    for name, part in figures["sets"].items():
-        for reader, read in part["readers"].items():
-            tag, spam = read.get("tag", {}), read.get("spam", {})
-            disguised = part["disguised"].get(reader, {}).get(AVERAGE, {})
-            lines.append(
-                (
-                    f"`{name}`, {reader}",
-                    str(read["rows"]),
-                    _cell(tag, "macro_f1", "interval"),
-                    _cell(disguised, "macro_f1", "share"),
-                    _cell(tag, "calibration_error", "share"),
-                    _cell(spam, "recall", "interval"),
-                    _cell(spam, "false", "percent interval"),
-                    _cell(spam, "band_recall", "share"),
-                    _cell(read.get("topic", {}), "accuracy", "share"),
-                )
-            )
-    head = (
-        "source and reader", "comments", "macro-F1", "the same disguised", "ECE", "spam recall", "false spam, %",
-        "spam recall at precision 0.995", "topic accuracy",
-    )  # fmt: skip
-    return Table(title="By source, with 95 % intervals", head=head, lines=tuple(lines))
-
-
-def markdown(table: Table) -> list[str]:
-    """Its lines, blank ones around them."""
-    lines = [f"| {' | '.join(table.head)} |", f"|---{'|---:' * (len(table.head) - 1)}|"]
-    lines += [f"| {' | '.join(line)} |" for line in table.lines]
-    return ["", f"{table.title}:", "", *lines]
 
 
 _TAG = (

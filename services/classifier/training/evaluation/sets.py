@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 
-from services.classifier.training.frozen import trace
-from services.classifier.training.rows import TAGS, Row, TrainingError, read_records, unmasked
-from shared.events import Tag
-from shared.topics import TOPIC_IDS
+from services.classifier.training.frozen import set_name, trace
+from services.classifier.training.records import (
+    TrainingError,
+    is_our_topic,
+    read_flag,
+    read_records,
+    read_tag,
+    read_text,
+)
+from services.classifier.training.rows import Row
 
 Kind = Literal["labelled", "ham", "spam"]
 """What a file is given as: with labels of its own; with nothing in it that is spam; or for its spam alone."""
 
 LABELS = ("tag", "spam", "topic", "toxic", "urgent", "personal_data")
-_YES, _NO = frozenset({"1", "true"}), frozenset({"0", "false"})
 
 
 class EvaluationSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,28 +49,41 @@ def read_set(path: Path, kind: Kind = "labelled", *, without: Collection[str] = 
     sha256, records = read_records(path)
     columns = list(dict.fromkeys(name for _, record in records for name in record))
     _check_columns(path, columns, kind)
-    topics = {record.get("topic") for _, record in records} - {None}
+    topics = [record["topic"] for _, record in records if record.get("topic") is not None]
     notes = []
-    ours = not topics or not topics.isdisjoint(TOPIC_IDS)
+    ours = not topics or any(map(is_our_topic, topics))
     if not ours and kind == "labelled":
         notes.append("its topics are not those of shared/topics.py: left out")
     rows, spam = [], []
     for line, record in records:
-        row, is_spam = _read(f"{path}, line {line}", record, kind, ours)
+        where = f"{path}, line {line}"
+        if kind == "labelled":
+            row, is_spam = _labelled(where, record, ours)
+        else:
+            row, is_spam = Row(text=read_text(where, record)), kind == "spam" and _is_spam(where, record, columns)
         if kind != "spam" or is_spam:
             rows.append(row)
             spam.append(is_spam)
-    left = [index for index, row in enumerate(rows) if trace(row) not in without]
-    if len(left) < len(rows):
-        notes.append(f"{len(rows) - len(left)} comments left out that stand in what was to be left out")
+    return less(
+        EvaluationSet(name=set_name(path), sha256=sha256, rows=tuple(rows), spam=tuple(spam), notes=tuple(notes)),
+        without,
+    )
+
+
+def less(measured: EvaluationSet, without: Collection[str]) -> EvaluationSet:
+    """The set less the rows whose `trace` is in `without`; raises TrainingError where nothing is left."""
+    left = [index for index, row in enumerate(measured.rows) if trace(row) not in without]
     if not left:
-        raise TrainingError(f"{path}: no comment to measure on")
-    return EvaluationSet(
-        name=f"{path.resolve().parent.name}/{path.name}",
-        sha256=sha256,
-        rows=tuple(rows[index] for index in left),
-        spam=tuple(spam[index] for index in left),
-        notes=tuple(notes),
+        raise TrainingError(f"{measured.name}: no comment to measure on")
+    notes = measured.notes
+    if len(left) < len(measured.rows):
+        out = len(measured.rows) - len(left)
+        notes += (f"{out} comments left out that stand in what was to be left out",)
+    return msgspec.structs.replace(
+        measured,
+        rows=tuple(measured.rows[index] for index in left),
+        spam=tuple(measured.spam[index] for index in left),
+        notes=notes,
     )
 
 
@@ -86,37 +104,28 @@ def _check_columns(path: Path, columns: Sequence[str], kind: Kind) -> None:
         )
 
 
-def _read(where: str, record: Mapping[str, Any], kind: Kind, ours: bool) -> tuple[Row, bool | None]:
-    text = record.get("text")
-    if not isinstance(text, str):
-        raise TrainingError(f"{where}: no text")
-    text = unmasked(text)
-    if kind == "ham":
-        return Row(text=text), False
-    tag, topic = record.get("tag"), record.get("topic")
-    if tag is not None and tag not in TAGS:
-        raise TrainingError(f"{where}: tag {tag!r} is none of {', '.join(TAGS)}")
-    is_spam = _flag(where, "spam", record) if tag is None else tag == "spam"
-    if kind == "spam":
-        known = "tag" in record or "spam" in record
-        return Row(text=text), bool(is_spam) if known else True
-    if ours and topic is not None and topic not in TOPIC_IDS:
+def _is_spam(where: str, record: Mapping[str, Any], columns: Collection[str]) -> bool:
+    """Of a file that was given for its spam: all of it where it does not tell, else what it says is spam."""
+    if "tag" not in columns and "spam" not in columns:
+        return True
+    return bool(_spam(where, record))
+
+
+def _spam(where: str, record: Mapping[str, Any]) -> bool | None:
+    tag = read_tag(where, record)
+    return read_flag(where, "spam", record) if tag is None else tag == "spam"
+
+
+def _labelled(where: str, record: Mapping[str, Any], ours: bool) -> tuple[Row, bool | None]:
+    topic = record.get("topic") if ours else None
+    if topic is not None and not is_our_topic(topic):
         raise TrainingError(f"{where}: topic {topic!r} is not in shared/topics.py, though others of this file are")
     row = Row(
-        text=text,
-        tag=cast("Tag | None", tag),
-        topic=topic if ours else None,
-        toxic=_flag(where, "toxic", record),
-        urgent=_flag(where, "urgent", record),
-        personal_data=_flag(where, "personal_data", record),
+        text=read_text(where, record),
+        tag=read_tag(where, record),
+        topic=topic,
+        toxic=read_flag(where, "toxic", record),
+        urgent=read_flag(where, "urgent", record),
+        personal_data=read_flag(where, "personal_data", record),
     )
-    return row, is_spam
-
-
-def _flag(where: str, name: str, record: Mapping[str, Any]) -> bool | None:
-    value = record.get(name)
-    if value is None:
-        return None
-    if str(value).lower() in _YES | _NO:
-        return str(value).lower() in _YES
-    raise TrainingError(f"{where}: {name} is {value!r}, expected 1 or 0, true or false")
+    return row, _spam(where, record)
