@@ -67,6 +67,7 @@ class Hooks:
         source, connector = self._sources.get(source_id), self._connectors.get(platform)
         if source is None or connector is None or source.platform != platform or source.way != "hook":
             raise _refused()
+        payload = _without_secret(source, body)
         try:
             call = connector.hook(source, headers, body)
         except Forged:
@@ -74,12 +75,12 @@ class Hooks:
             raise _refused() from None
         except NotThisPlatform as error:
             # Genuine, and beyond us: an error would make the platform send it again and again, and at last give us up.
-            await self._in_time(self._arrivals.bury(source, body, "undecodable", str(error)))
+            await self._in_time(self._arrivals.bury(source, payload, "undecodable", str(error)))
             metrics.HOOK_CALLS.labels(platform=platform, result="undecodable").inc()
             return HookAnswer(body=b"ok" if platform == "vk" else b"")
         if not source.active and call.events:
             raise Unavailable("this source is paused", retry_after=PAUSED_SECONDS)
-        await self._in_time(self._arrivals.take(source, call.events, body))
+        await self._in_time(self._arrivals.take(source, call.events, payload))
         self._heard.heard(source, len(call.events))
         metrics.HOOK_CALLS.labels(platform=platform, result="taken").inc()
         return call.answer
@@ -100,6 +101,12 @@ class Hooks:
         self._working.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waited has heard it, or has left
+
+
+def _without_secret(source: Source, body: bytes) -> bytes:
+    """What may be kept of a call: VK writes the secret into the body."""
+    secret = source.secrets.hook_secret
+    return body.replace(secret.encode(), b"(secret)") if secret else body
 
 
 def _refused() -> Forbidden:

@@ -216,3 +216,10 @@ def test_any_body_and_any_secret_get_an_answer_that_is_no_fault_of_ours(body: by
             return answer.status_code
 
     assert asyncio.run(ask()) in (200, 403)
+
+
+async def test_the_secret_that_a_platform_writes_into_its_call_is_not_kept(door: Door) -> None:
+    written = door.sources["vk-1"].secrets.hook_secret
+    assert written is not None
+    assert (await door.call(b"{ nonsense " + written.encode())).status_code == 200
+    assert [letter.payload for letter in door.desk.letters] == [b"{ nonsense (secret)"]

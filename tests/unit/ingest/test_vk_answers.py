@@ -166,3 +166,33 @@ def test_a_genuine_call_with_any_content_is_taken_or_kept(data: st.DataObject) -
 def test_a_call_of_any_bytes_is_forged(body: bytes) -> None:
     with pytest.raises(Forged):
         Vk(CALLER).hook(SOURCE, {}, body)
+
+
+async def test_no_token_is_in_an_address_or_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    secrets = Secrets(community_token="community-s3cret", user_token="user-s3cret", hook_secret="hook-s3cret")
+    source = Source(id="town", platform="vk", page="vk:-456", way="poll", secrets=secrets)
+    asked: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        said = {"error_code": 5, "error_msg": f"invalid access_token {request.content.decode()}"}
+        return httpx.Response(200, json={"error": said})
+
+    TRANSPORT.handler = handle
+    vk = Vk(CALLER)
+    with caplog.at_level(0):
+        for attempt in (
+            lambda: vk.poll(source, None),
+            lambda: vk.backfill(source, None),
+            lambda: vk.act(source, action("reply", "wall"), "k"),
+            lambda: vk.look(source, action("reply", "wall"), "k"),
+        ):
+            with pytest.raises(PlatformError) as caught:
+                await attempt()
+            assert "s3cret" not in repr(caught.value)
+        rights = await vk.test(source)
+    assert rights.acts == ()
+    assert len(asked) > 4
+    assert all(b"s3cret" in request.content for request in asked)
+    assert not any("s3cret" in str(request.url) for request in asked)
+    assert "s3cret" not in repr((source, rights)) + caplog.text

@@ -99,8 +99,14 @@ def test_a_confirmation_is_answered_with_the_string_alone(secret: str | None) ->
 
 @pytest.mark.parametrize("confirmation", [None, "", "remove", " Remove\n"])
 def test_what_is_not_known_or_would_remove_the_server_is_not_said(confirmation: str | None) -> None:
-    taken = take(source(hook_secret="s", confirmation=confirmation), call(type="confirmation", secret=None))
+    taken = take(source(hook_secret="s", confirmation=confirmation), call(type="confirmation", secret="s"))
     assert taken.answer == HookAnswer(status=503, body=b"")
+
+
+@pytest.mark.parametrize("confirmation", [None, "", " "])
+def test_whoever_has_no_secret_does_not_learn_that_there_is_no_string_yet(confirmation: str | None) -> None:
+    with pytest.raises(Forged):
+        take(source(hook_secret="s", confirmation=confirmation), call(type="confirmation", secret=None))
 
 
 def test_a_genuine_call_that_is_no_event_is_not_vks() -> None:

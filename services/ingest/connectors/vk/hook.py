@@ -28,12 +28,13 @@ def take(source: Source, body: bytes) -> Call:
     group = positive(fields.get("group_id"))
     if group is None or owner_of(source.page) != -group:
         raise Forged("not about the source's community")
-    kind = fields.get("type")
-    # The first call of all need not carry the secret: VK makes it while the server is being set up.
-    if not (kind == "confirmation" and "secret" not in fields) and not _proves(fields.get("secret"), source):
+    words = (source.secrets.confirmation or "").strip()
+    confirms = fields.get("type") == "confirmation"
+    # VK makes this call while the server is being set up, and mostly without the secret. Without words of ours to
+    # answer with, it is as good as any other call that proves nothing.
+    if not (confirms and words and "secret" not in fields) and not _proves(fields.get("secret"), source):
         raise Forged("wrong secret")
-    if kind == "confirmation":
-        words = (source.secrets.confirmation or "").strip()
+    if confirms:
         answer = NOT_YET if not words or words.lower() == DISMISSAL else HookAnswer(body=words.encode())
         return Call(answer=answer)
     found = envelope(fields)
