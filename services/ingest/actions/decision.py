@@ -134,7 +134,7 @@ RULES: tuple[tuple[Callable[[Situation], bool], Callable[[Situation], Next]], ..
     ),
     (
         lambda at: at.acts is not None and at.action.kind not in at.acts,
-        _person("The source has no credential that may do this"),
+        _person("No credential of the page's source can do this"),
     ),
     (ceiling_reached, _ceiling),
     (

@@ -121,7 +121,7 @@ async def test_a_reply_is_done_once_and_told(town: Town) -> None:
     [
         ({"acting": False}, "dry run"),
         ({"active": False}, "paused"),
-        ({"secrets": Secrets()}, "no credential"),
+        ({"secrets": Secrets()}, "No credential"),
         ({"daily_ceiling": 0}, "0 actions in 24 hours"),
     ],
 )

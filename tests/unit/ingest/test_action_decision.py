@@ -126,7 +126,7 @@ def at_rest(**changes: object) -> Situation:
         ({"source": None}, "no source"),
         ({"source": source(active=False)}, "paused"),
         ({"source": source(acting=False)}, "dry run"),
-        ({"acts": ("delete",)}, "no credential"),
+        ({"acts": ("delete",)}, "No credential"),
         ({"known": Known(begun_today=200)}, "200 actions in 24 hours"),
         ({"ahead": 200}, "200 actions in 24 hours"),
         ({"known": Known(cancelled=True)}, "cancelled"),
