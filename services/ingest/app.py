@@ -1,4 +1,4 @@
-"""The service put together: broker, database, committer, HTTP."""
+"""The service put together: broker, database, committer, sources, platforms, HTTP."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from contextlib import asynccontextmanager
 import structlog
 from litestar import Litestar
 
+from services.ingest.actions.consuming import consume
+from services.ingest.actions.echo import Echo
+from services.ingest.arrivals import Arrivals
 from services.ingest.comments import post_comments
 from services.ingest.committer import Committer
 from services.ingest.connectors.gate import Gate
-from services.ingest.connectors.opening import Connect, open_connectors
-from services.ingest.forgetting import Forgetting
+from services.ingest.connectors.opening import Connect, opening
+from services.ingest.forgetting import forget
+from services.ingest.hooks import Hooks, call_hook
 from services.ingest.intake import Intake
+from services.ingest.polling import Polling
 from services.ingest.reception import Reception
 from services.ingest.settings import Settings
 from services.ingest.sources.api import SourceController
@@ -23,9 +28,9 @@ from services.ingest.sources.health import Health
 from services.ingest.sources.leases import Leases
 from services.ingest.sources.registry import SourceRegistry
 from services.ingest.sources.vault import HOW_TO_SET, Vault
-from services.ingest.store import StoredHeads
+from services.ingest.store import Stores
 from shared.auth import KeyRing
-from shared.bus import Bus, Janitor
+from shared.bus import Bus, Janitor, Outgoing
 from shared.clock import utc_now
 from shared.db import Database
 from shared.web import Service, background, create_app
@@ -37,8 +42,11 @@ STREAMS = ("COMMENTS", "OUTCOMES")
 log = structlog.get_logger(__name__)
 
 
-def make_app(settings: Settings, *, connect: Connect = open_connectors) -> Service:
-    """The application; nothing is connected before its lifespan, which also creates what handlers need."""
+def make_app(settings: Settings, *, connect: Connect | None = None) -> Service:
+    """The application; nothing is connected before its lifespan, which also creates what handlers need.
+
+    `connect` opens other connectors than those of this release.
+    """
     vault = Vault.of(settings.sources_key)
     database = Database.open(settings.ingest_database_url)
     keyring = KeyRing()
@@ -48,17 +56,32 @@ def make_app(settings: Settings, *, connect: Connect = open_connectors) -> Servi
     @asynccontextmanager
     async def running(app: Litestar) -> AsyncIterator[None]:
         nonlocal bus, sources
-        heads = StoredHeads(database)
-        bus = await Bus.connect(settings.nats_url, name="ingest", replicas=settings.nats_replicas)
+        stores, author_key = Stores(database), settings.author_key.encode()
+        bus = connection = await Bus.connect(settings.nats_url, name="ingest", replicas=settings.nats_replicas)
+
+        async def bury(letter: Outgoing) -> None:
+            await connection.publish([letter])
+
         intake = Intake()
-        committer = Committer(intake, publish=bus.publish, heads=heads)
-        app.state.reception = Reception(intake, author_key=settings.author_key.encode())
+        committer = Committer(intake, publish=bus.publish, heads=stores.heads)
+        app.state.reception = Reception(intake, author_key=author_key)
         known = sources = Sources(bus, vault)
         leases, health = Leases(bus), Health(bus, clock=utc_now)
+        arrivals = Arrivals(
+            submit=intake.submit,
+            seen=stores.seen,
+            copies=stores.copies,
+            echoes=Echo(stores.journal).echoes,
+            bury=bury,
+            moved=known.moved,
+            author_key=author_key,
+        )
+        open_connectors = connect or opening(settings.addresses(), stores.known)
         if vault is None:
             log.warning("sources off", reason=HOW_TO_SET)
         try:
-            async with bus, connect(Gate(replicas=leases.replicas)) as connectors, background(app) as tasks:
+            async with bus, open_connectors(Gate(replicas=leases.replicas)) as connectors, background(app) as tasks:
+                app.state.hooks = Hooks(sources=known, connectors=connectors, arrivals=arrivals, heard=health)
                 app.state.source_desk = SourceDesk(
                     registry=SourceRegistry(bus, vault, clock=utc_now),
                     sources=known,
@@ -68,12 +91,24 @@ def make_app(settings: Settings, *, connect: Connect = open_connectors) -> Servi
                     clock=utc_now,
                     settled=leases.settled,
                 )
+                polling = Polling(
+                    sources=known.all,
+                    leases=leases,
+                    connectors=connectors,
+                    arrivals=arrivals,
+                    cursors=stores.cursors,
+                    fares=health,
+                )
                 tasks.start("sources", known.run, age=known.loop_age)
                 tasks.start("leases", leases.run, age=leases.loop_age)
                 tasks.start("health", lambda stop: health.run(stop, known), age=health.loop_age)
                 tasks.start("streams", bus.keep_declared)
                 tasks.start("committer", committer.run, age=committer.age)
-                tasks.start("forgetting", Forgetting(heads).run)
+                tasks.start("polling", polling.run, age=polling.loop_age)
+                consume(
+                    tasks, bus, journal=stores.journal, sources=known, connectors=connectors, settled=leases.settled
+                )
+                forget(tasks, stores)
                 tasks.start("janitor", Janitor(bus, streams=STREAMS).run)
                 await keyring.start(bus)
                 try:
@@ -88,7 +123,7 @@ def make_app(settings: Settings, *, connect: Connect = open_connectors) -> Servi
         version=API_VERSION,
         description="Takes in comments and makes them durable; knows the sources that they come from.",
         settings=settings,
-        route_handlers=[post_comments, SourceController],
+        route_handlers=[post_comments, call_hook, SourceController],
         keyring=keyring,
         lifespan=[running],
         readiness={

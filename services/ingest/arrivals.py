@@ -58,6 +58,8 @@ Echoes = Callable[[Submission], Awaitable[bool]]
 """Whether what the page itself seems to have written is the echo of an action of ours; may raise Transient."""
 Bury = Callable[[Outgoing], Awaitable[None]]
 """Publishes a dead letter; may raise Unavailable."""
+Moved = Callable[[Source, str], Awaitable[None]]
+"""Telegram: the source's group has another id from now on; may raise Transient or Unavailable."""
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,9 +88,11 @@ class Arrivals:
         echoes: Echoes,
         bury: Bury,
         author_key: bytes,
+        moved: Moved | None = None,
         clock: Clock = utc_now,
         new_id: NewId = new_id,
     ) -> None:
+        self._moved = moved
         self._submit = submit
         self._seen = seen
         self._copies = copies
@@ -126,6 +130,9 @@ class Arrivals:
             else:
                 unusable[_key(source, f"unusable:{_digest(repr(submission))}")] = result.error
         buried = await self._bury_new(source, payload, unusable)
+        moved = [it.moved[1] for it in fresh if it.moved is not None]
+        if moved and self._moved is not None:
+            await self._moved(source, moved[-1])
         counts = Counts()
         for start in range(0, len(entries), MAX_BATCH):
             done = await self._submit(entries[start : start + MAX_BATCH])
@@ -138,7 +145,6 @@ class Arrivals:
                 metrics.INGEST_COMMENTS.labels(platform=source.platform, result=result_name).inc(count)
         if skipped:
             log.debug("skipped", source=source.id, reasons=sorted(set(skipped))[:10])
-        moved = [it.moved[1] for it in fresh if it.moved is not None]
         return Taken(
             accepted=counts.accepted,
             repeated=repeated + counts.duplicates,

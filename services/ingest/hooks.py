@@ -38,6 +38,10 @@ class Known(Protocol):
     def get(self, source: str) -> Source | None:
         """The source of that id."""
 
+    @property
+    def loaded(self) -> asyncio.Event:
+        """Set once all are known."""
+
 
 class Heard(Protocol):
     """Learns how a source fares."""
@@ -64,6 +68,8 @@ class Hooks:
         Raises Forbidden for a wrong secret and, in the same words, for a source that does not exist, that polls, or
         that is of another platform; Unavailable where nothing can be made durable now.
         """
+        if not self._sources.loaded.is_set():
+            raise Unavailable("the sources are not known yet")
         source, connector = self._sources.get(source_id), self._connectors.get(platform)
         if source is None or connector is None or source.platform != platform or source.way != "hook":
             raise _refused()

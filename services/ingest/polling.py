@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 from weakref import WeakValueDictionary
@@ -18,6 +20,7 @@ import structlog
 from services.ingest.arrivals import Arrivals
 from services.ingest.connectors.connector import Connector, Polled
 from services.ingest.connectors.failure import BadCredential, NotAllowed, NotSent, PlatformError
+from services.ingest.sources.leases import LeaseLost
 from services.ingest.sources.source import Source
 from services.ingest.store.cursors import Kind
 from shared.clock import Clock, utc_now
@@ -64,6 +67,16 @@ class Fares(Protocol):
         """It did not."""
 
 
+class Held(Protocol):
+    """Which sources are this replica's to read."""
+
+    def owns(self, source: str) -> bool:
+        """Whether it may read the source now, and no other may."""
+
+    def under(self, source: str) -> AbstractAsyncContextManager[None]:
+        """Inside of it that stays so; raises LeaseLost where it does not."""
+
+
 class Polling:
     """Runs until told to stop."""
 
@@ -71,29 +84,35 @@ class Polling:
         self,
         *,
         sources: Callable[[], Iterable[Source]],
-        owns: Callable[[str], bool],
+        leases: Held,
         connectors: Mapping[str, Connector],
         arrivals: Arrivals,
         cursors: Cursors,
         fares: Fares,
         clock: Clock = utc_now,
     ) -> None:
-        """`sources` are all that are known now, `owns` tells those of this replica by their ids."""
+        """`sources` are all that are known now."""
         self._sources = sources
-        self._owns = owns
+        self._leases = leases
         self._connectors = connectors
         self._arrivals = arrivals
         self._cursors = cursors
         self._fares = fares
         self._clock = clock
+        self._turned = time.monotonic()
         self._running: dict[str, tuple[Source, asyncio.Task[None]]] = {}
         self._reconciling: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """One at a time for each source: both halves may want it, and it has one cursor."""
+
+    def loop_age(self) -> float:
+        """Seconds since the loop last turned."""
+        return time.monotonic() - self._turned
 
     async def run(self, stop: asyncio.Event) -> None:
         """Begins and ends tasks as sources come, go, change and change hands."""
         try:
             while not stop.is_set():
+                self._turned = time.monotonic()
                 await self._settle()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
@@ -104,7 +123,7 @@ class Polling:
         wanted = {
             source.id: source
             for source in self._sources()
-            if source.active and source.platform in self._connectors and self._owns(source.id)
+            if source.active and source.platform in self._connectors and self._leases.owns(source.id)
         }
         # What changed (a new token, another page) begins anew with what it is now.
         # So does what ended by itself, which only a fault of ours brings about.
@@ -136,8 +155,11 @@ class Polling:
         failures = 0
         while True:
             try:
-                wait = await step(source)
+                async with self._leases.under(source.id):
+                    wait = await step(source)
                 failures = 0
+            except LeaseLost:
+                wait = LOOK_SECONDS  # until this task is ended, or the lease comes back
             except (PlatformError, Transient, Unavailable) as error:
                 self._fares.failed(source, error)
                 wait = _pause(error, failures)

@@ -183,6 +183,26 @@ LEASES_HELD = _gauge(
     "Of 64 parts of all sources, those that this replica polls.",
     "Over all replicas 64 for all but moments; fewer for longer than half a minute: look for `leases` in the log.",
 )
+ACTIONS = _counter(
+    "otklik_actions_total",
+    ["platform", "kind", "result"],
+    "Actions ended on platforms (kind: reply, delete, ban, close_comments; result: done, failed, needs_person).",
+    "Many needs_person: the outcome's detail says why; a dry run, a missing or expired credential, the daily ceiling.",
+)
+ACTION_CALLS = _counter(
+    "otklik_action_calls_total",
+    ["platform", "call", "answer"],
+    "Calls made for actions (call: attempt, look) by the platform's answer: ok, or the error's class.",
+    "NotSent: the platform is away or limits us. Unclear: answers are lost, each is looked for. BadCredential: give "
+    "the source a new token. broke: look for `action not done` in the log.",
+)
+ACTIONS_OPEN = _gauge(
+    "otklik_actions_open",
+    ["platform"],
+    "Actions that wait for their page's turn, for a platform that is away, or are under way.",
+    "Rising: a platform is away, or more is ordered than the pages' pace lets through. At 2,000 the rest waits in the "
+    "stream.",
+)
 TAGGED = _counter(
     "otklik_tagged_total",
     ["tag"],

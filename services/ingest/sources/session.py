@@ -12,7 +12,9 @@ from typing import TypeVar
 import click
 
 from services.ingest.connectors.gate import Gate
-from services.ingest.connectors.opening import Connect, open_connectors
+from services.ingest.connectors.ok.connector import NothingKnown
+from services.ingest.connectors.opening import Addresses, Connect, opening
+from services.ingest.settings import PlatformSettings
 from services.ingest.sources.desk import SourceDesk
 from services.ingest.sources.follower import Sources
 from services.ingest.sources.health import Health
@@ -22,6 +24,7 @@ from services.ingest.sources.vault import VARIABLE, Vault
 from shared.bus import Bus
 from shared.clock import utc_now
 from shared.errors import OtklikError
+from shared.settings import SettingsError, load_settings
 
 T = TypeVar("T")
 SECONDS = 120.0
@@ -29,10 +32,11 @@ SECONDS = 120.0
 
 
 def work_at_desk(
-    url: str, replicas: int, work: Callable[[SourceDesk], Awaitable[T]], *, connect: Connect = open_connectors
+    url: str, replicas: int, work: Callable[[SourceDesk], Awaitable[T]], *, connect: Connect | None = None
 ) -> T:
     """What `work` returns; raises ClickException with plain words for whatever stands in the way."""
     vault = _vault()
+    open_connectors = connect or opening(_addresses(), NothingKnown())
 
     async def session() -> T:
         async with asyncio.timeout(SECONDS), await Bus.connect(url, name="sources", replicas=replicas) as bus:
@@ -41,7 +45,7 @@ def work_at_desk(
             await bus.ensure()
             others = len(await (await bus.bucket(REPLICAS)).entries())
             # Beside the replicas that run, this command is one more that calls platforms.
-            async with connect(Gate(replicas=lambda: others + 1)) as connectors:
+            async with open_connectors(Gate(replicas=lambda: others + 1)) as connectors:
                 desk = SourceDesk(
                     registry=SourceRegistry(bus, vault, clock=utc_now),
                     sources=Sources(bus, vault),
@@ -87,3 +91,10 @@ def _vault() -> Vault | None:
         return Vault.of(text)
     except ValueError as error:
         raise click.ClickException(f"{where}: {error}") from error
+
+
+def _addresses() -> Addresses:
+    try:
+        return load_settings(PlatformSettings).addresses()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
 from shared.db import UtcMoment
 
@@ -66,13 +66,34 @@ action_journal = Table(
     Column("text_digest", LargeBinary),
     Column("state", Text, nullable=False),
     Column("key", Text, nullable=False),
-    Column("begun_at", UtcMoment, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("recorded_at", UtcMoment, nullable=False),
+    Column("begun_at", UtcMoment),
+    Column("free_at", UtcMoment),
     Column("settled_at", UtcMoment),
     Column("made", Text),
     Column("detail", Text, nullable=False),
     Column("link", Text),
     Index("ix_action_journal_page", "page", "begun_at"),
     Index("ix_action_journal_made", "made"),
+    Index("ix_action_journal_recorded_at", "recorded_at"),
 )
-"""Every action that was begun: state `begun`, then `done`, `failed` or `needs_person`. `made` is the comment that a
-reply became, `text_digest` 16 bytes over a reply's words: by these an echo of ours is recognised when it comes in."""
+"""Every action that was begun or settled: `services.ingest.actions.entry.Entry` says what the columns mean."""
+
+action_pages = Table(
+    "action_pages",
+    metadata,
+    Column("page", Text, primary_key=True),
+    Column("free_at", UtcMoment, nullable=False),
+    Column("action", Text),
+    Column("held_until", UtcMoment),
+)
+"""Whose turn it is on a page: nothing begins before `free_at`, nor while `action` may be in its call."""
+
+cancelled_actions = Table(
+    "cancelled_actions",
+    metadata,
+    Column("action", Text, primary_key=True),
+    Column("cancelled_at", UtcMoment, nullable=False, index=True),
+)
+"""What must not be begun any more; the word may come before the action itself."""

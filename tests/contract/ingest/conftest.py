@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from services.ingest.app import make_app
-from services.ingest.connectors.opening import Connect, open_connectors
+from services.ingest.connectors.opening import Connect
 from services.ingest.settings import Settings
 from services.ingest.store import MIGRATIONS
 from shared.auth import BUCKET, Role, Scope
@@ -58,7 +58,7 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(
-    nats_url: str, database_url: str, *, connect: Connect = open_connectors, **given: Any
+    nats_url: str, database_url: str, *, connect: Connect | None = None, **given: Any
 ) -> AsyncIterator[Desk]:
     """The application, started and stopped as `serve` does it, with an administrator's key; `given` are settings."""
     migrate(database_url, MIGRATIONS)

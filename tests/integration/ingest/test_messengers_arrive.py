@@ -25,6 +25,7 @@ from shared.errors import OtklikError
 from shared.events import CommentCreated, CommentDeleted, CommentEdited
 from tests.fixtures.connecting import HOOK_SECRET, TOKEN, caller_of, source_of
 from tests.fixtures.hooking import until
+from tests.fixtures.sources import Known
 
 
 @pytest.fixture
@@ -50,10 +51,7 @@ class Service(Standin):
             author_key=b"of the tests",
         )
         connectors: Mapping[str, Connector] = {source.platform: connector}
-        self._hooks = Hooks(sources=self, connectors=connectors, arrivals=self.arrivals, heard=self)
-
-    def get(self, source: str) -> Source | None:
-        return self.source if source == self.source.id else None
+        self._hooks = Hooks(sources=Known(source), connectors=connectors, arrivals=self.arrivals, heard=self)
 
     def heard(self, source: Source, events: int) -> None:
         return None

@@ -27,6 +27,7 @@ from services.ingest.submission import Submission
 from shared.bus import Outgoing
 from shared.db import Database, migrate
 from shared.events import CommentCreated, CommentEdited
+from tests.fixtures.leases import Alone
 from tests.unit.ingest.connectors.ok_rig import GROUP, PAGE, MemoryKnown, source
 from tests.unit.ingest.memory import Rig, running
 from tests.unit.ingest.toy import Fares
@@ -75,7 +76,7 @@ async def reading(town: Town, address: str, database: Database) -> AsyncIterator
     known = StoredKnown(database)
     polling = Polling(
         sources=lambda: [source()],
-        owns=lambda _: True,
+        leases=Alone(),
         connectors={"ok": Ok(caller, known, address=f"{address}/fb.do")},
         arrivals=Arrivals(
             submit=town.rig.intake.submit,

@@ -10,6 +10,8 @@ from services.ingest.hooks import Hooks
 from services.ingest.polling import Polling
 from services.ingest.sources.source import Source
 from shared.errors import Forbidden, Unavailable
+from tests.fixtures.leases import Alone
+from tests.fixtures.sources import Known
 from tests.integration.ingest.vk_town import GROUP, town
 from tests.unit.ingest.memory import running
 from tests.unit.ingest.platform_memory import Desk, MemoryCursors
@@ -26,14 +28,6 @@ class Fares:
         self.errors.append(error)
 
 
-class Sources:
-    def __init__(self, *sources: Source) -> None:
-        self.known = {each.id: each for each in sources}
-
-    def get(self, source: str) -> Source | None:
-        return self.known.get(source)
-
-
 async def until(holds: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not holds():
@@ -47,7 +41,7 @@ async def test_a_poll_and_reading_back_tell_each_change_once() -> None:
         old = place.world.comment(place.post, 77, "до нас", silent=True)
         polling = Polling(
             sources=lambda: [source],
-            owns=lambda _: True,
+            leases=Alone(),
             connectors={"vk": place.vk},
             arrivals=desk.arrivals,
             cursors=MemoryCursors(),
@@ -79,7 +73,7 @@ async def test_the_hook_over_repeats_and_an_outage() -> None:
     async with town() as place, running() as rig:
         desk = Desk(rig)
         source = place.source(way="hook", hook_secret="s", confirmation="c")
-        hooks = Hooks(sources=Sources(source), connectors={"vk": place.vk}, arrivals=desk.arrivals, heard=Fares())
+        hooks = Hooks(sources=Known(source), connectors={"vk": place.vk}, arrivals=desk.arrivals, heard=Fares())
 
         async def handle(asked: Asked) -> Said:
             try:

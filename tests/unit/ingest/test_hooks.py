@@ -14,10 +14,11 @@ from litestar import Litestar
 
 from services.ingest import hooks as hooks_module
 from services.ingest.hooks import MAX_BODY, Hooks, call_hook
-from services.ingest.sources.source import Secrets, Source
+from services.ingest.sources.source import Secrets
 from shared.web import create_app
 from tests.fixtures.inprocess import client_of
 from tests.fixtures.keys import KeyCase
+from tests.fixtures.sources import Known
 from tests.unit.ingest.memory import running
 from tests.unit.ingest.platform_memory import Desk, source
 from tests.unit.ingest.toy import Fares, Toy
@@ -30,7 +31,7 @@ BODY = b'{"comments":["wall:-1:2:3"]}'
 class Door:
     """The application with its hooks, as a platform sees it."""
 
-    def __init__(self, desk: Desk, client: httpx.AsyncClient, sources: dict[str, Source], fares: Fares) -> None:
+    def __init__(self, desk: Desk, client: httpx.AsyncClient, sources: Known, fares: Fares) -> None:
         self.desk = desk
         self.client = client
         self.sources = sources
@@ -43,11 +44,11 @@ class Door:
 @asynccontextmanager
 async def open_door(keys: KeyCase) -> AsyncIterator[Door]:
     secrets = Secrets(hook_secret=SECRET.encode().decode("latin-1"))
-    sources = {
-        "vk-1": source(secrets=secrets),
-        "polled": source(way="poll", id="polled", secrets=secrets),
-        "paused": source(id="paused", active=False, secrets=secrets),
-    }
+    sources = Known(
+        source(secrets=secrets),
+        source(way="poll", id="polled", secrets=secrets),
+        source(id="paused", active=False, secrets=secrets),
+    )
     fares = Fares()
     async with running() as rig:
         desk = Desk(rig)
@@ -223,3 +224,11 @@ async def test_the_secret_that_a_platform_writes_into_its_call_is_not_kept(door:
     assert written is not None
     assert (await door.call(b"{ nonsense " + written.encode())).status_code == 200
     assert [letter.payload for letter in door.desk.letters] == [b"{ nonsense (secret)"]
+
+
+async def test_before_the_sources_are_known_a_platform_is_asked_to_come_again(door: Door) -> None:
+    door.sources.loaded.clear()
+    answer = await door.call()
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert door.desk.told == []

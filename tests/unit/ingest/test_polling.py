@@ -24,6 +24,7 @@ from services.ingest.polling import (
 )
 from services.ingest.sources.source import Secrets, Source
 from shared.errors import Transient
+from tests.fixtures.leases import Alone
 from tests.unit.ingest.memory import running
 from tests.unit.ingest.platform_memory import Desk, MemoryCursors, happened, source
 from tests.unit.ingest.toy import Fares, Toy
@@ -43,7 +44,7 @@ class Bench:
         self.stop = asyncio.Event()
         self.polling = Polling(
             sources=lambda: list(self.sources.values()),
-            owns=lambda name: name not in self.foreign,
+            leases=Alone(self.foreign),
             connectors={toy.platform: toy},
             arrivals=desk.arrivals,
             cursors=self.cursors,

@@ -51,6 +51,27 @@ class Known(Protocol):
         """Forgets all comments of a topic."""
 
 
+class NothingKnown:
+    """Remembers nothing: for whoever asks the platform and reads no comments."""
+
+    async def find(self, page: str, post: str) -> set[str]:
+        """None."""
+        return set()
+
+    async def record(self, page: str, post: str, comments: Collection[str], found_at: datetime) -> None:
+        """Forgets them at once."""
+
+    async def drop(self, page: str, post: str, comments: Collection[str]) -> None:
+        """They are forgotten already."""
+
+    async def posts(self, page: str) -> set[str]:
+        """None."""
+        return set()
+
+    async def drop_post(self, page: str, post: str) -> None:
+        """It is forgotten already."""
+
+
 class Ok:
     """Reads groups' topics. Comments are remembered in `known` before they are told: what was never told may then be
     told as deleted, which harms nobody, and what was told is never forgotten."""

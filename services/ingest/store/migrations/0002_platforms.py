@@ -41,7 +41,10 @@ def upgrade() -> None:
         sa.Column("text_digest", sa.LargeBinary),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("key", sa.Text, nullable=False),
-        sa.Column("begun_at", _MOMENT, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("recorded_at", _MOMENT, nullable=False),
+        sa.Column("begun_at", _MOMENT),
+        sa.Column("free_at", _MOMENT),
         sa.Column("settled_at", _MOMENT),
         sa.Column("made", sa.Text),
         sa.Column("detail", sa.Text, nullable=False),
@@ -49,3 +52,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_action_journal_page", "action_journal", ["page", "begun_at"])
     op.create_index("ix_action_journal_made", "action_journal", ["made"])
+    op.create_index("ix_action_journal_recorded_at", "action_journal", ["recorded_at"])
+    op.create_table(
+        "action_pages",
+        sa.Column("page", sa.Text, primary_key=True),
+        sa.Column("free_at", _MOMENT, nullable=False),
+        sa.Column("action", sa.Text),
+        sa.Column("held_until", _MOMENT),
+    )
+    op.create_table(
+        "cancelled_actions",
+        sa.Column("action", sa.Text, primary_key=True),
+        sa.Column("cancelled_at", _MOMENT, nullable=False),
+    )
+    op.create_index("ix_cancelled_actions_cancelled_at", "cancelled_actions", ["cancelled_at"])

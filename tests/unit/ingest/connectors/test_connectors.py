@@ -42,7 +42,7 @@ MAKERS: dict[str, Callable[[Caller], Connector]] = {
     "vk": Vk,
 }
 
-TOKEN = "700500:tiefes-geheimnis"  # noqa: S105  # of this test alone
+TOKEN = "700500:tiefes-geheimnis"  # of this test alone
 SECRETS = Secrets(
     community_token=TOKEN,
     user_token=TOKEN,
