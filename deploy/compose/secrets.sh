@@ -4,7 +4,7 @@
 #
 #   broker/    password                  the broker's
 #   database/  password, ingest, routing PostgreSQL's superuser and the two roles
-#   ingest/    broker.url database.url author.key
+#   ingest/    broker.url database.url author.key sources.key
 #   classifier/ broker.url    routing/ broker.url database.url    admin/ broker.url (and later admin.key)
 set -eu
 umask 077
@@ -13,6 +13,10 @@ app=10001 # the user of our images
 
 new() { # random, begins with a letter: the broker's configuration would read 1e5… as a number
   printf 'k%s' "$(head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n')"
+}
+
+sealing() { # random, as ingest's vault wants it: the URL-safe base64 of 32 bytes
+  head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n'
 }
 
 keep() { # keep FILE TEXT: writes TEXT into FILE unless it is there; whole or not at all
@@ -26,6 +30,7 @@ keep() { # keep FILE TEXT: writes TEXT into FILE unless it is there; whole or no
 keep broker/password "$(new)"
 for role in password ingest routing; do keep "database/$role" "$(new)"; done
 keep ingest/author.key "$(new)"
+keep ingest/sources.key "$(sealing)"
 for service in ingest classifier routing admin; do
   keep "$service/broker.url" "nats://otklik:$(cat broker/password)@broker:4222"
 done

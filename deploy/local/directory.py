@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import os
 import secrets
@@ -24,6 +25,7 @@ class Directory:
         self.lock = self.root / "lock"
         self.ports = self.root / "ports.json"
         self.author_key = self.root / "author.key"
+        self.sources_key = self.root / "sources.key"
         self.broker_password = self.root / "broker.password"
         self.broker_url = self.root / "broker.url"
         self.admin_key = self.root / "admin.key"
@@ -83,6 +85,11 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+
+
+def new_sealing_key() -> str:
+    """256 random bits as ingest's vault wants them (services/ingest/sources/vault.py)."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
 def new_password() -> str:

@@ -17,7 +17,7 @@ from typing import IO
 import psutil
 
 from deploy.local import leash
-from deploy.local.directory import Directory, RunError, keep, new_password, write_private
+from deploy.local.directory import Directory, RunError, keep, new_password, new_sealing_key, write_private
 from deploy.local.ports import ADDRESS, SERVICES, Ports
 from deploy.local.supervision import DRAIN_S, ROOT, Condition, Program, Supervisor
 
@@ -34,6 +34,7 @@ def settings(directory: Directory, ports: Ports, environ: Mapping[str, str]) -> 
     """The environment of everything that is started: what the caller has set, and above it what this run decides."""
     password = keep(directory.broker_password, new_password)
     keep(directory.author_key, new_password)
+    keep(directory.sources_key, new_sealing_key)
     broker = f"nats://otklik:{password}@{ADDRESS}:{ports.broker.client}"
     # Where commands started beside this run look for the broker (shared/bus/address.py).
     write_private(directory.broker_url, broker)
@@ -49,6 +50,7 @@ def settings(directory: Directory, ports: Ports, environ: Mapping[str, str]) -> 
         "OTKLIK_NATS_STORE": broker_text(str(directory.streams)),
         "OTKLIK_NATS_PASSWORD": password,
         "OTKLIK_AUTHOR_KEY_FILE": str(directory.author_key),
+        "OTKLIK_SOURCES_KEY_FILE": str(directory.sources_key),
         **{f"OTKLIK_{service.upper()}_PORT": str(getattr(ports, service)) for service in SERVICES},
     }
     defaults = {
@@ -56,7 +58,7 @@ def settings(directory: Directory, ports: Ports, environ: Mapping[str, str]) -> 
         "OTKLIK_INGEST_DATABASE_URL": f"sqlite:///{directory.root / 'ingest.db'}",
         "OTKLIK_ROUTING_DATABASE_URL": f"sqlite:///{directory.root / 'routing.db'}",
     }
-    kept = {name: value for name, value in environ.items() if name != "OTKLIK_AUTHOR_KEY"}
+    kept = {name: value for name, value in environ.items() if name not in ("OTKLIK_AUTHOR_KEY", "OTKLIK_SOURCES_KEY")}
     return {**defaults, **kept, **own}
 
 

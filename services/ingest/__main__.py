@@ -1,10 +1,12 @@
-"""`python -m services.ingest serve | migrate | replay FILE`."""
+"""`python -m services.ingest serve | migrate | replay FILE | decode FILE | source …`."""
 
 from __future__ import annotations
 
 import click
 
+from services.ingest.decode import decode
 from services.ingest.replay.command import replay
+from services.ingest.sources.command import source
 from shared.errors import Transient
 from shared.settings import SettingsError, load_settings
 
@@ -61,7 +63,9 @@ def _migrate(url: str) -> None:
         raise click.ClickException(f"OTKLIK_INGEST_DATABASE_URL: {error}") from error
 
 
+main.add_command(decode)
 main.add_command(replay)
+main.add_command(source)
 
 if __name__ == "__main__":
     main(prog_name="python -m services.ingest")

@@ -49,9 +49,11 @@ def judge(groups: Sequence[Sequence[Entry]], known: Mapping[str, Head]) -> Batch
     repeated: Counter[tuple[str, str]] = Counter()
     for place, entries in enumerate(groups):
         for entry in entries:
-            event = entry.event
-            before = heads.get(event.id) or known.get(event.id)
-            head = next_head(before, creates=type(event) is CommentCreated, digest=entry.digest)
+            before = heads.get(entry.event.id) or known.get(entry.event.id)
+            told = entry if before is None or entry.known is None else entry.known.given(entry, before.digest)
+            event = entry.event if told is None else told.event
+            creates = type(event) is CommentCreated
+            head = None if told is None else next_head(before, creates=creates, digest=told.digest)
             if head is None:
                 repeated[event.platform, "duplicate"] += 1
                 continue

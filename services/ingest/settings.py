@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from services.ingest.connectors.max import api as max_
+from services.ingest.connectors.ok import calls as ok
+from services.ingest.connectors.opening import Addresses
+from services.ingest.connectors.telegram import api as telegram
+from services.ingest.connectors.vk import api as vk
+from services.ingest.sources.vault import KEY_PATTERN
 from shared.obs.log import LogFormat, LogLevel
+
+_ADDRESS = r"^https?://[^\s?#]+[^\s?#/]$(?!\n)"
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +33,35 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
 
 
-class Settings(StoreSettings, frozen=True, kw_only=True):
+class PlatformSettings(StoreSettings, frozen=True, kw_only=True):
+    """Where platforms are reached: what `serve` and the commands about sources need."""
+
+    vk_url: Annotated[str, Meta(pattern=_ADDRESS, description="VK's API.")] = vk.BASE
+    telegram_url: Annotated[
+        str, Meta(pattern=_ADDRESS, description="Telegram's Bot API; a server of one's own is possible.")
+    ] = telegram.API
+    max_url: Annotated[str, Meta(pattern=_ADDRESS, description="MAX's API.")] = max_.API
+    ok_url: Annotated[str, Meta(pattern=_ADDRESS, description="Odnoklassniki's API.")] = ok.ADDRESS
+    ca_bundle: Annotated[
+        str,
+        Meta(
+            description="A file of certificates (PEM) that are trusted beside the system's, such as the national root "
+            "that MAX may need."
+        ),
+    ] = ""
+
+    def addresses(self) -> Addresses:
+        """As connectors are opened with them."""
+        return Addresses(
+            vk=self.vk_url,
+            telegram=self.telegram_url,
+            max=self.max_url,
+            ok=self.ok_url,
+            ca_bundle=Path(self.ca_bundle) if self.ca_bundle else None,
+        )
+
+
+class Settings(PlatformSettings, frozen=True, kw_only=True):
     """What `serve` needs."""
 
     author_key: Annotated[
@@ -41,10 +78,26 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
     nats_replicas: Annotated[
         int, Meta(ge=1, le=5, description="Copies that the broker keeps of each stream: 1 alone, 3 in a cluster.")
     ] = 1
+    sources_key: Annotated[
+        str,
+        Meta(
+            pattern=KEY_PATTERN,
+            description="Keys that seal the sources' credentials, separated by commas: the first seals, all open. "
+            "Without one no sources are read and none can be added.",
+        ),
+    ] = ""
+    public_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(|https?://[^\s/?#]+[^\s?#]*)$(?!\n)",
+            description="The address at which ingest is seen from the internet, as in https://otklik.example: "
+            "platforms call it.",
+        ),
+    ] = ""
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     ingest_port: Annotated[int, Meta(ge=1, le=65_535, description="Port to listen on.")] = 8001
     migrate: Annotated[bool, Meta(description="Whether `serve` brings its database up to date first.")] = True
 
     def __repr__(self) -> str:
-        """Names no value: two of them hold secrets."""
+        """Names no value: three of them hold secrets."""
         return "Settings(…)"

@@ -26,6 +26,7 @@ from shared.events import (
 from shared.events.base import MAX_ATTACHMENTS, MAX_TEXT, Moment
 
 EventKind = Literal["created", "edited", "deleted", "restored"]
+_STANDING: tuple[tuple[EventKind, ...], ...] = (("created", "edited", "restored", "deleted"), ("deleted",))
 
 MAX_ID = 200
 """Characters of a comment's id with its platform (and source) in front, as `shared.events` bounds every id."""
@@ -79,12 +80,44 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """16 bytes over kind and content: equal exactly when nothing but the times and the author differs."""
     weight: int
     """Upper bound in bytes, near enough, of what the event takes."""
+    known: Known | None = None
+    """Set where the comment was read back from its platform, which does not say what happened to it."""
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What an entry that was read back becomes where its comment is known already."""
+
+    edited: Entry
+    """Where another content is known."""
+    restored: Entry
+    """Where it was last deleted."""
+    deleted: bytes
+    """The digest of a deletion."""
+
+    def given(self, entry: Entry, digest: bytes) -> Entry | None:
+        """What `entry` becomes after an event with `digest`; None where that told the same content."""
+        if digest in (entry.digest, self.edited.digest):
+            return None
+        return self.restored if digest == self.deleted else self.edited
 
 
 def author_hash(key: bytes, platform: str, author: str) -> str:
     """22 characters that stand for an author and tell nobody who it is without the key."""
     digest = hmac.digest(key, f"{platform}:{author}".encode(), "sha256")
     return urlsafe_b64encode(digest[:AUTHOR_BYTES]).rstrip(b"=").decode()
+
+
+def held(submission: Submission) -> Submission | Refusal:
+    """A submission that a connector built from whatever came, held to the same bounds as what a client sends."""
+    try:
+        checked = msgspec.convert(msgspec.to_builtins(submission), Submission)
+        msgspec.json.encode(checked)
+    except msgspec.ValidationError as error:
+        # Names the field and what was expected; a value is quoted only of the few that are words of ours.
+        return Refusal(error=str(error)[:500])
+    except UnicodeEncodeError:
+        return Refusal(error="text: half of a surrogate pair is no text")
+    return checked
 
 
 def to_entry(submission: Submission, *, author_key: bytes, received_at: datetime, trace: str) -> Entry | Refusal:
@@ -153,6 +186,27 @@ def to_entry(submission: Submission, *, author_key: bytes, received_at: datetime
     for each in attachments:
         content += f"\0{each.kind}\0{'' if each.url is None else '+' + each.url}"
     return Entry(event=event, digest=_digest(content), weight=weight)
+
+
+def to_entry_read_back(
+    submission: Submission, *, author_key: bytes, received_at: datetime, trace: str
+) -> Entry | Refusal:
+    """The entry of a comment as it stands on its platform: a new one where the comment is not known, else an edit, a
+    return, or nothing at all (see `Known`). What is gone is a deletion as ever."""
+    made = [
+        to_entry(
+            msgspec.structs.replace(submission, event=kind),
+            author_key=author_key,
+            received_at=received_at,
+            trace=trace,
+        )
+        for kind in _STANDING[submission.event == "deleted"]
+    ]
+    match made:
+        case [Entry() as created, Entry() as edited, Entry() as restored, Entry() as deleted]:
+            known = Known(edited=edited, restored=restored, deleted=deleted.digest)
+            return msgspec.structs.replace(created, known=known)
+    return made[0]
 
 
 def _clean(attachment: Attachment) -> Attachment:

@@ -10,13 +10,15 @@ from sqlalchemy import Connection
 
 from services.routing.caller import Caller
 from services.routing.domain import lease
-from services.routing.domain.case import OPEN_STATES, Case, State, act, allowed
-from services.routing.domain.case_change import Actor, Answered, Outcome
-from services.routing.domain.verb import change_of
+from services.routing.domain.case import Case, act
+from services.routing.domain.case_change import Actor, Answered, Outcome, Retried, Submitted
+from services.routing.domain.transition import OPEN_STATES, State, allowed
+from services.routing.domain.verb import ORDERS, change_of
 from services.routing.store import case as case_store
 from services.routing.store import case_view, comment, log_view, queue_view
 from services.routing.store.case_view import CaseDetail, CaseItem
 from services.routing.store.changes import Changes
+from services.routing.store.comment import Comment
 from services.routing.store.log_view import EventItem
 from services.routing.store.queue_view import ListedState, Place, Wanted
 from shared.errors import Conflict, Invalid, NotFound
@@ -53,6 +55,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     text: str | None = None
     outcome: Outcome | None = None
+    where: str | None = None
     lease_token: int | None = None
     if_match: str | None = None
 
@@ -97,6 +100,8 @@ def move(conn: Connection, changes: Changes, caller: Caller, case_id: str, asked
     case = _seen(conn, caller, case_id, lock=True)
     check_version(asked.if_match, case.revision)
     _check_lease(case, caller, asked.lease_token)
+    about = _about(conn, case) if asked.verb in ORDERS else None
+    action_id = changes.fresh_id()
     change = change_of(
         asked.verb,
         at=caller.now,
@@ -106,11 +111,14 @@ def move(conn: Connection, changes: Changes, caller: Caller, case_id: str, asked
         reason=asked.reason,
         text=asked.text,
         outcome=asked.outcome,
+        where=asked.where,
+        # Nothing brings an answer to a page of HTTP comments: there it counts as given at once.
+        action=action_id if about is not None and about.platform != "http" else None,
     )
     steps = act(case, change, coordinator=caller.registry.coordinator_of(case.territory))
     after = changes.case(case, steps)
-    if isinstance(change, Answered):
-        _order_reply(conn, changes, caller, after, change.text)
+    if isinstance(change, Answered | Submitted | Retried) and about is not None and after.answer is not None:
+        changes.order(_reply(caller, after, about, action_id, after.answer))
     changes.write(conn)
     return _read_again(conn, caller, case_id)
 
@@ -228,24 +236,25 @@ def _check_holder(case: Case, caller: Caller) -> None:
         )
 
 
-def _order_reply(conn: Connection, changes: Changes, caller: Caller, case: Case, text: str) -> None:
-    """Has the answer published under the comment, or under a living follow-up where the first one was deleted."""
+def _about(conn: Connection, case: Case) -> Comment:
+    """The comment to be answered: the case's, or a living follow-up where the first one was deleted."""
     told = {about.id: about for about in comment.joined_to(conn, [case.id])}
     living = [about for about in told.values() if about.alive]
     first = told.get(case.comment_id)
-    about = first if first is not None and (first.alive or not living) else living[0]
-    changes.order(
-        Action(
-            id=changes.fresh_id(),
-            kind="reply",
-            platform=cast(Platform, about.platform),
-            page=about.page,
-            post=about.post,
-            comment=about.id,
-            text=text,
-            case=case.id,
-            ordered_by=caller.principal.key_id,
-            ordered_at=caller.now,
-            not_after=caller.now + REPLY_LIFE,
-        )
+    return first if first is not None and (first.alive or not living) else living[0]
+
+
+def _reply(caller: Caller, case: Case, about: Comment, id: str, text: str) -> Action:
+    return Action(
+        id=id,
+        kind="reply",
+        platform=cast(Platform, about.platform),
+        page=about.page,
+        post=about.post,
+        comment=about.id,
+        text=text,
+        case=case.id,
+        ordered_by=caller.principal.key_id,
+        ordered_at=caller.now,
+        not_after=caller.now + REPLY_LIFE,
     )

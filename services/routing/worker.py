@@ -8,8 +8,11 @@ from typing import cast
 import structlog
 from sqlalchemy import Connection
 
+from services.routing.domain.case import Case, apply
+from services.routing.domain.case_change import Published, PublishFailed, event_name
 from services.routing.domain.decision import settle
-from services.routing.store import action, decision
+from services.routing.domain.transition import TABLE
+from services.routing.store import action, case, decision
 from services.routing.store.changes import Changes
 from services.routing.store.reconciliation import Contention, Reconciliation, take_turns
 from services.routing.store.snapshot import Snapshot, Snapshots
@@ -105,9 +108,14 @@ def settle_outcomes(conn: Connection, outcomes: Sequence[Outcome], changes: Chan
     """Settles what the outcomes are about; returns by index those of actions that nobody ordered here.
 
     `done` enacts a decision and `failed` fails it; `needs_person` leaves it proposed, with a link on the action.
+    A case whose answer is on its way becomes answered, or publish_failed.
     """
     poisons: dict[int, Poison] = {}
-    ordered = action.many(conn, {outcome.action for outcome in outcomes}, lock=True)
+    ids = {outcome.action for outcome in outcomes}
+    replied = {it.case_id for it in action.many(conn, ids).values() if it.case_id is not None and it.kind == "reply"}
+    # Cases before actions: so does everybody who orders or cancels one.
+    cases = case.many(conn, replied, lock=True)
+    ordered = action.many(conn, ids, lock=True)
     for index, outcome in enumerate(outcomes):
         known = ordered.get(outcome.action)
         if known is None:
@@ -116,9 +124,29 @@ def settle_outcomes(conn: Connection, outcomes: Sequence[Outcome], changes: Chan
         if known.result == "done":
             continue
         ordered[known.id] = changes.outcome(known, outcome)
+        if known.case_id in cases:
+            cases[known.case_id] = _settle_case(cases[known.case_id], outcome, changes)
         if known.decision_id is not None and outcome.result != "needs_person":
             before = changes.decided(known.decision_id) or decision.get(conn, known.decision_id, lock=True)
             if before is not None:
                 enacted = outcome.result == "done"
                 changes.decision(before, settle(before, enacted=enacted, now=outcome.at, detail=outcome.detail))
     return poisons
+
+
+def _settle_case(before: Case, outcome: Outcome, changes: Changes) -> Case:
+    """The case after what was heard of its reply; of an earlier one that it no longer waits for, it takes no notice."""
+    change: Published | PublishFailed
+    if outcome.result == "done":
+        change = Published(at=outcome.at, action=outcome.action, link=outcome.link)
+    else:
+        change = PublishFailed(
+            at=outcome.at,
+            action=outcome.action,
+            result=outcome.result,
+            link=outcome.link,
+            reason=outcome.detail,
+        )
+    if before.reply != outcome.action or before.state not in TABLE[event_name(change)].to:
+        return before
+    return changes.case(before, [(change, apply(before, change))])

@@ -13,6 +13,8 @@ from shared.bus.tail import Tail
 from shared.bus.topology import (
     CLASSIFIER_COMMENTS,
     CONSUMERS,
+    INGEST_ACTIONS,
+    INGEST_CANCELLATIONS,
     ROUTING_LIFE,
     ROUTING_OUTCOMES,
     ROUTING_TAGGED,
@@ -23,6 +25,8 @@ from shared.bus.topology import (
 __all__ = [
     "CLASSIFIER_COMMENTS",
     "CONSUMERS",
+    "INGEST_ACTIONS",
+    "INGEST_CANCELLATIONS",
     "ROUTING_LIFE",
     "ROUTING_OUTCOMES",
     "ROUTING_TAGGED",

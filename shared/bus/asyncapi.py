@@ -67,10 +67,14 @@ TRAFFIC: dict[str, Traffic] = {
         about="The history of every case.",
     ),
     "ACTIONS": Traffic(
-        tokens=(_PLATFORM, _PAGE, Token(name="kind", description="What to do.", values=get_args(ActionKind))),
-        events=("action",),
+        tokens=(
+            _PLATFORM,
+            _PAGE,
+            Token(name="kind", description="What to do.", values=(*get_args(ActionKind), "cancel")),
+        ),
+        events=("action", "action.cancelled"),
         written_by=("routing",),
-        about="What shall be done on a platform. A work queue: an action that was done is gone.",
+        about="What shall be done on a platform, and what no longer shall. A work queue: what was done is gone.",
     ),
     "OUTCOMES": Traffic(
         tokens=(_PLATFORM, _PAGE, Token(name="result", description="How it ended.", values=get_args(OutcomeKind))),

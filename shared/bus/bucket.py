@@ -6,7 +6,7 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NotFoundError
+from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError, NotFoundError
 
 from shared.bus.reader import SILENT_SECONDS, forget
 from shared.errors import Conflict, Unavailable
@@ -14,6 +14,7 @@ from shared.errors import Conflict, Unavailable
 READ_TIMEOUT = 5.0
 _READ_AT_ONCE = 500
 _OPERATION = "KV-Operation"
+_WRONG_LAST_SEQUENCE = 10071
 
 
 class Bucket:
@@ -68,11 +69,14 @@ class Bucket:
         except (nats.errors.Error, TimeoutError) as error:
             raise _unavailable(self._name, error) from error
 
-    async def delete(self, key: str) -> None:
-        """Removes the key; followers see the removal as a change."""
+    async def delete(self, key: str, *, revision: int | None = None) -> None:
+        """Removes the key; followers see the removal as a change. With `revision` only if it still stands there, else
+        Conflict is raised."""
         try:
-            await (await self._jetstream.key_value(self._name)).delete(key)
+            await (await self._jetstream.key_value(self._name)).delete(key, last=revision)
         except (nats.errors.Error, TimeoutError) as error:
+            if isinstance(error, APIError) and error.err_code == _WRONG_LAST_SEQUENCE:
+                raise Conflict(f"{key} was changed meanwhile") from error
             raise _unavailable(self._name, error) from error
 
     async def keys(self) -> list[str]:

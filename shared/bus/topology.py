@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
-from shared.events import MAX_EVENT_BYTES
+from shared.events import MAX_EVENT_BYTES, PLATFORMS, ActionKind
 
 MAX_MESSAGE_BYTES = 512 * 1024
 """Of a stream's message with its headers; an encoded event is at most `shared.events.MAX_EVENT_BYTES`."""
@@ -97,9 +97,26 @@ ROUTING_LIFE = ConsumerSpec(
     stream="COMMENTS", durable="routing-life", filters=("comments.deleted.*.*", "comments.restored.*.*")
 )
 ROUTING_TAGGED = ConsumerSpec(stream="TAGGED", durable="routing", filters=("tagged.*.*.*",))
+INGEST_ACTIONS: dict[str, ConsumerSpec] = {
+    platform: ConsumerSpec(
+        stream="ACTIONS",
+        durable=f"ingest-actions-{platform}",
+        filters=tuple(f"actions.{platform}.*.{kind}" for kind in get_args(ActionKind)),
+    )
+    for platform in PLATFORMS
+}
+"""One durable for each platform, so that one that is away holds up no other."""
+INGEST_CANCELLATIONS = ConsumerSpec(stream="ACTIONS", durable="ingest-cancellations", filters=("actions.*.*.cancel",))
 ROUTING_OUTCOMES = ConsumerSpec(stream="OUTCOMES", durable="routing-outcomes", filters=("outcomes.*.*.*",))
 
-CONSUMERS: tuple[ConsumerSpec, ...] = (CLASSIFIER_COMMENTS, ROUTING_LIFE, ROUTING_TAGGED, ROUTING_OUTCOMES)
+CONSUMERS: tuple[ConsumerSpec, ...] = (
+    CLASSIFIER_COMMENTS,
+    ROUTING_LIFE,
+    ROUTING_TAGGED,
+    *INGEST_ACTIONS.values(),
+    INGEST_CANCELLATIONS,
+    ROUTING_OUTCOMES,
+)
 
 BUCKETS: tuple[BucketSpec, ...] = (
     BucketSpec(name="api_keys"),
@@ -107,6 +124,12 @@ BUCKETS: tuple[BucketSpec, ...] = (
     # A replica says every twenty seconds which model it judges with; who was not heard for a minute is gone.
     BucketSpec(name="model_replicas", ttl=timedelta(minutes=1)),
     BucketSpec(name="model_disagreements", ttl=timedelta(days=30)),
+    BucketSpec(name="sources"),
+    # Told again every six hours.
+    BucketSpec(name="source_health", ttl=timedelta(days=2)),
+    BucketSpec(name="leases"),
+    # A replica of ingest renews its announcement every few seconds; with it all its leases are gone.
+    BucketSpec(name="ingest_replicas", ttl=timedelta(seconds=15)),
 )
 
 OBJECT_STORES: tuple[str, ...] = ("models",)

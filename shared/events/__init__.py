@@ -4,7 +4,7 @@ Events only ever gain optional fields; readers ignore what they do not know. `de
 the one way out, so that a subject and its payload can never disagree silently.
 """
 
-from shared.events.action import Action, ActionKind, Outcome, OutcomeKind
+from shared.events.action import Action, ActionCancelled, ActionKind, Outcome, OutcomeKind
 from shared.events.base import PLATFORMS, Platform
 from shared.events.case import CaseEvent, QueueNotice, QueueNoticeKind
 from shared.events.codec import MAX_EVENT_BYTES, Event, decode, encode
@@ -27,6 +27,7 @@ __all__ = [
     "MAX_EVENT_BYTES",
     "PLATFORMS",
     "Action",
+    "ActionCancelled",
     "ActionKind",
     "Attachment",
     "AuthorKind",

@@ -32,6 +32,16 @@ class Action(BaseEvent, frozen=True, kw_only=True, tag="action"):
     not_after: Moment
 
 
+class ActionCancelled(BaseEvent, frozen=True, kw_only=True, tag="action.cancelled"):
+    """Do not do `action` any more, if it was not begun. Its Outcome comes all the same: `failed`, or what was done."""
+
+    action: UuidText
+    platform: Platform
+    page: PageId
+    at: Moment
+    reason: Note = ""
+
+
 class Outcome(BaseEvent, frozen=True, kw_only=True, tag="outcome"):
     """What became of an action."""
 

@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from shared.errors import Poison
-from shared.events.action import Action, Outcome
+from shared.events.action import Action, ActionCancelled, Outcome
 from shared.events.case import CaseEvent, QueueNotice
 from shared.events.comment import CommentCreated, CommentDeleted, CommentEdited, CommentRestored
 from shared.events.dead import DeadLetter
@@ -28,6 +28,7 @@ Event = (
     | CaseEvent
     | QueueNotice
     | Action
+    | ActionCancelled
     | Outcome
     | Label
     | DeadLetter

@@ -58,6 +58,8 @@ def subject_of(event: object) -> str:
             return f"queues.{token(event.institution)}"
         case action.Action():
             return f"actions.{event.platform}.{page_token(event.page)}.{event.kind}"
+        case action.ActionCancelled():
+            return f"actions.{event.platform}.{page_token(event.page)}.cancel"
         case action.Outcome():
             return f"outcomes.{event.platform}.{page_token(event.page)}.{event.result}"
         case label.Label():

@@ -138,8 +138,70 @@ OUTBOX_BACKLOG = _gauge(
 INGEST_COMMENTS = _counter(
     "otklik_ingest_comments_total",
     ["platform", "result"],
-    "Comment events taken in (result: accepted, duplicate, rejected).",
+    "Comment events taken in (result: accepted, duplicate, rejected; of platforms also repeated: an event that was "
+    "seen before, echo: an answer of ours that comes back, skipped: none of ours).",
     "Many rejected: the answer names what is wrong with each; tell the source's operator.",
+)
+HOOK_CALLS = _counter(
+    "otklik_hook_calls_total",
+    ["platform", "result"],
+    "Calls of platforms (result: taken, forged, undecodable).",
+    "Forged: somebody guesses addresses, or the secret on the platform's side is not the source's. Undecodable: the "
+    "payload lies among the dead letters; the platform has changed something.",
+)
+SOURCES = _gauge(
+    "otklik_sources",
+    ["platform", "state"],
+    "Sources, by how they do (state: working, waiting, failing, no_credentials, paused). Every replica tells all of "
+    "them: take the maximum, not the sum.",
+    "failing or no_credentials: `python -m services.ingest source list` names them and says why.",
+)
+SOURCE_LAG = _gauge(
+    "otklik_source_lag_seconds",
+    ["platform"],
+    "The age at its arrival of the last event of a source, the worst one's.",
+    "Rising on polled sources: too many for the platform's rates, or a token that several share. On hooks: the "
+    "platform delivers late, or again after an outage.",
+)
+SOURCE_FAILURES = _counter(
+    "otklik_source_failures_total",
+    ["platform", "kind"],
+    "What was asked of a platform and failed (kind: bad_credential, not_allowed, not_reached, unclear, gone, refused, "
+    "page_moved, unexpected).",
+    "not_reached: the way to the platform. bad_credential: give the source new credentials. unexpected: a fault of "
+    "ours, look into the log.",
+)
+INGEST_REPLICAS = _gauge(
+    "otklik_ingest_replicas",
+    [],
+    "Replicas of ingest that share the sources and every platform's rates, as this one sees them.",
+    "Fewer than were started: one cannot reach the broker (otklik_broker_connected).",
+)
+LEASES_HELD = _gauge(
+    "otklik_leases_held",
+    [],
+    "Of 64 parts of all sources, those that this replica polls.",
+    "Over all replicas 64 for all but moments; fewer for longer than half a minute: look for `leases` in the log.",
+)
+ACTIONS = _counter(
+    "otklik_actions_total",
+    ["platform", "kind", "result"],
+    "Actions ended on platforms (kind: reply, delete, ban, close_comments; result: done, failed, needs_person).",
+    "Many needs_person: the outcome's detail says why; a dry run, a missing or expired credential, the daily ceiling.",
+)
+ACTION_CALLS = _counter(
+    "otklik_action_calls_total",
+    ["platform", "call", "answer"],
+    "Calls made for actions (call: attempt, look) by the platform's answer: ok, or the error's class.",
+    "NotSent: the platform is away or limits us. Unclear: answers are lost, each is looked for. BadCredential: give "
+    "the source a new token. broke: look for `action not done` in the log.",
+)
+ACTIONS_OPEN = _gauge(
+    "otklik_actions_open",
+    ["platform"],
+    "Actions that wait for their page's turn, for a platform that is away, or are under way.",
+    "Rising: a platform is away, or more is ordered than the pages' pace lets through. At 2,000 the rest waits in the "
+    "stream.",
 )
 TAGGED = _counter(
     "otklik_tagged_total",

@@ -69,8 +69,11 @@ def _seed(stack: Stack) -> None:
             answers = [client.get(stack.url("routing", f"/v1/comments/{id}")) for id in ids]
             standings = [answer.json() for answer in answers if answer.status_code == 200]
         assert len(standings) == len(ids), stack.tail("routing")
+        source = {"id": "seed", "platform": "vk", "page": "vk:-1", "secrets": {"community_token": "t"}}
+        assert client.post(stack.url("ingest", "/v1/sources"), json=source).status_code == 201
         tasks = client.get(stack.url("routing", "/v1/moderation")).json()["items"]
     _known["comment_id"] = ids
+    _known["source_id"] = ["seed"]
     _known["case_id"] = [standing["case_id"] for standing in standings if standing["case_id"]]
     _known["task_id"] = [task["id"] for task in tasks]
     _known["institution"] = sorted({standing["institution"] for standing in standings if standing["institution"]})

@@ -215,7 +215,7 @@ def test_an_image_holds_its_own_service_alone(service: str, installation: Instal
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_reads_only_its_own_secrets(service: str, installation: Installation) -> None:
     expected = {
-        "ingest": {"author.key", "broker.url", "database.url"},
+        "ingest": {"author.key", "broker.url", "database.url", "sources.key"},
         "classifier": {"broker.url"},
         "routing": {"broker.url", "database.url"},
     }

@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, Text, delete, select
+from sqlalchemy import Connection, delete, select
 
 from services.ingest.repetition import Head
-from shared.db import Database, UtcMoment, insert
-
-metadata = MetaData()
-
-comment_heads = Table(
-    "comment_heads",
-    metadata,
-    Column("comment_id", Text, primary_key=True),
-    Column("chain", LargeBinary, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
-    Column("seen_at", UtcMoment, nullable=False, index=True),
-)
+from services.ingest.store.schema import comment_heads
+from shared.db import Database, insert
 
 PURGE_ROWS = 2_000
 """Deleted in one transaction: few enough for the next batch of comments not to wait long."""

@@ -1,37 +1,33 @@
-"""A case: one comment to be answered, and the table of what may become of it."""
+"""A case: one comment to be answered, and what each event makes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
 from services.routing.domain.case_change import (
-    Actor,
     Answered,
+    AnsweredByHand,
     AnsweredOutside,
     CaseChange,
     Closed,
     Joined,
     Outcome,
+    Published,
     Reopened,
     Retagged,
+    Retried,
     Returned,
     Routed,
+    Submitted,
     Transferred,
     event_name,
 )
 from services.routing.domain.lease import Lease, revoke
 from services.routing.domain.route import Route, Why
+from services.routing.domain.transition import TABLE, State, allowed
 from shared.errors import Conflict, Invalid
-
-State = Literal["routed", "accepted", "in_progress", "answered", "closed", "returned", "transferred", "void"]
-"""Where a case stands. `returned` and `transferred` last only within one step, until the case is routed again."""
-
-OPEN_STATES: frozenset[str] = frozenset({"routed", "accepted", "in_progress", "returned", "transferred"})
-"""The states in which a citizen still waits."""
 
 MAX_BOUNCES = 3
 """The hand-on between institutions that goes to the coordinator of the territory instead of where it was sent.
@@ -66,6 +62,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     bounces: int = 0
     """How often an institution handed it on."""
     answer: str | None = None
+    reply: str | None = None
+    """The action that last was to publish the answer; what becomes of another one is no concern of this case."""
     outcome: Outcome | None = None
     """None also for a case answered outside: nobody told us how it ended."""
     answered_at: datetime | None = None
@@ -74,68 +72,6 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     route: Route
     """Why it stands where it stands."""
     lease: Lease | None = None
-
-
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the table: who may do it, and the state that follows each state it is allowed in."""
-
-    actors: frozenset[Actor]
-    to: Mapping[State, State]
-    verb: str | None = None
-    """The HTTP transition; None for what only the system does."""
-    needs: tuple[str, ...] = ()
-    """The fields a person must give with the verb."""
-
-
-_STAFF: frozenset[Actor] = frozenset({"agent", "coordinator", "admin"})
-_SYSTEM: frozenset[Actor] = frozenset({"system"})
-_EVERY: tuple[State, ...] = ("routed", "accepted", "in_progress", "answered", "closed", "void")
-
-TABLE: Mapping[str, Rule] = {
-    "accepted": Rule(verb="accept", actors=_STAFF, to={"routed": "accepted"}),
-    "started": Rule(verb="start", actors=_STAFF, to={"accepted": "in_progress"}),
-    "answered": Rule(
-        verb="answer", actors=_STAFF, needs=("text", "outcome"), to={"accepted": "answered", "in_progress": "answered"}
-    ),
-    "closed": Rule(verb="close", actors=_STAFF, to={"answered": "closed"}),
-    "returned": Rule(
-        verb="return",
-        actors=_STAFF,
-        needs=("to", "reason"),
-        to={"routed": "returned", "accepted": "returned", "in_progress": "returned"},
-    ),
-    "transferred": Rule(
-        verb="transfer",
-        actors=_STAFF,
-        needs=("to",),
-        to={"routed": "transferred", "accepted": "transferred", "in_progress": "transferred"},
-    ),
-    "reopened": Rule(verb="reopen", actors=_STAFF, to={"answered": "routed", "closed": "routed"}),
-    "routed": Rule(
-        actors=_SYSTEM,
-        to={
-            "routed": "routed",
-            "returned": "routed",
-            "transferred": "routed",
-            "void": "void",
-            "answered": "answered",
-        },
-    ),
-    "retagged": Rule(actors=_SYSTEM, to={state: state for state in _EVERY}),
-    "joined": Rule(actors=_SYSTEM, to={state: state for state in _EVERY}),
-    "voided": Rule(actors=_SYSTEM, to={"routed": "void", "accepted": "void", "in_progress": "void"}),
-    "restored": Rule(actors=_SYSTEM, to={"void": "routed"}),
-    "answered_outside": Rule(
-        actors=_SYSTEM,
-        to={"routed": "answered", "accepted": "answered", "in_progress": "answered", "void": "answered"},
-    ),
-}
-"""The one table of transitions, by event. The seat of draft, approval, publishing and the other states to come."""
-
-
-def allowed(state: State, actor: Actor) -> tuple[str, ...]:
-    """The verbs that `actor` may use on a case in `state`, in the table's order."""
-    return tuple(rule.verb for rule in TABLE.values() if rule.verb and actor in rule.actors and state in rule.to)
 
 
 def open_case(
@@ -236,12 +172,20 @@ def _effect(case: Case, event: CaseChange) -> Case:
             return change(case, bounces=case.bounces + 1) if _is_bounce(event) else case
         case Answered():
             return change(case, answer=event.text, outcome=event.outcome, answered_at=event.at)
+        case Submitted():
+            return change(case, answer=event.text, outcome=event.outcome, answered_at=None, reply=event.action)
+        case Retried():
+            return change(case, reply=event.action)
+        case Published() | AnsweredByHand():
+            return change(case, answered_at=event.at)
         case AnsweredOutside():
             return change(case, answered_at=event.answered_at)
         case Closed():
             return change(case, closed_at=event.at)
         case Reopened():
-            return change(case, answer=None, outcome=None, answered_at=None, closed_at=None, reopened_at=event.at)
+            return change(
+                case, answer=None, reply=None, outcome=None, answered_at=None, closed_at=None, reopened_at=event.at
+            )
         case Retagged():
             return change(
                 case,

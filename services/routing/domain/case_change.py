@@ -23,6 +23,9 @@ MAX_ANSWER = 16_384
 MAX_REASON = 500
 """Characters of a reason."""
 
+MAX_WHERE = 2_048
+"""Characters of where an answer stands: an address, as long as an Outcome's link may be."""
+
 
 class _Change(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     """Who did it, in what capacity, and when."""
@@ -49,10 +52,46 @@ class Started(_Change, frozen=True, kw_only=True, tag="started"):
 
 
 class Answered(_Change, frozen=True, kw_only=True, tag="answered"):
-    """The institution answered: 1 to 16,384 characters, and how it ended."""
+    """The institution answered where nothing is published: 1 to 16,384 characters, and how it ended."""
 
     text: str
     outcome: Outcome
+
+
+class Submitted(_Change, frozen=True, kw_only=True, tag="submitted"):
+    """The institution answered, and the answer is on its way to the page: `action` is to put it there."""
+
+    text: str
+    outcome: Outcome
+    action: str
+
+
+class Published(_Change, frozen=True, kw_only=True, tag="published"):
+    """The answer stands under the comment."""
+
+    action: str
+    link: str | None = None
+
+
+class PublishFailed(_Change, frozen=True, kw_only=True, tag="publish_failed"):
+    """The answer does not stand under the comment, or nobody knows; `reason` says what happened."""
+
+    action: str
+    result: Literal["failed", "needs_person"]
+    link: str | None = None
+    """Where a person can put it there by hand."""
+
+
+class Retried(_Change, frozen=True, kw_only=True, tag="retried"):
+    """The same answer is sent on its way once more, as another action."""
+
+    action: str
+
+
+class AnsweredByHand(_Change, frozen=True, kw_only=True, tag="answered_by_hand"):
+    """A person put the answer under the comment, or saw that it stands there: at `where`."""
+
+    where: str
 
 
 class Closed(_Change, frozen=True, kw_only=True, tag="closed"):
@@ -113,6 +152,11 @@ CaseChange = (
     | Accepted
     | Started
     | Answered
+    | Submitted
+    | Published
+    | PublishFailed
+    | Retried
+    | AnsweredByHand
     | Closed
     | Returned
     | Transferred

@@ -6,11 +6,12 @@ from datetime import datetime
 
 import msgspec
 
-from services.routing.domain.case import TABLE, Case, State
+from services.routing.domain.case import Case
 from services.routing.domain.case_change import AnsweredOutside, CaseChange, Restored, Retagged, Routed, Voided
 from services.routing.domain.comment import Reason, Standing, Version
 from services.routing.domain.route import Route
 from services.routing.domain.task import Task
+from services.routing.domain.transition import TABLE, State
 
 
 class OfficialAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
-from services.routing.domain.case import OPEN_STATES, Case
+from services.routing.domain.case import Case
 from services.routing.domain.lease import Lease
 from services.routing.domain.route import Route
+from services.routing.domain.transition import OPEN_STATES
 from services.routing.store.bulk import among, insert_rows, pairs
 from services.routing.store.schema import cases, comments
 

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, select
 
 from services.routing.domain.route import Route
-from services.routing.store import schema
+from services.routing.store import action, schema
 from shared.events import Flags
 
 _cases, _comments, _versions = schema.cases, schema.comments, schema.comment_versions
@@ -62,11 +62,29 @@ class CaseComment(msgspec.Struct, frozen=True, kw_only=True):
     posted_at: datetime | None
 
 
+class ReplyView(msgspec.Struct, frozen=True, kw_only=True):
+    """How an answer fares on its way to the page."""
+
+    action: str
+    ordered_at: datetime
+    not_after: datetime
+    """Until then it may be published."""
+    result: str | None
+    """done, failed or needs_person; null while nothing was heard."""
+    settled_at: datetime | None
+    detail: str
+    """What happened, where it was not published."""
+    link: str | None
+    """Where a person can publish it by hand, or see it."""
+
+
 class CaseDetail(CaseItem, frozen=True, kw_only=True):
     """Everything about a case."""
 
     bounces: int
     answer: str | None
+    reply: ReplyView | None
+    """The action that publishes the answer, where one does."""
     outcome: str | None
     answered_at: datetime | None
     closed_at: datetime | None
@@ -140,12 +158,28 @@ def detail(conn: Connection, case_id: str, now: datetime) -> CaseDetail | None:
         **msgspec.structs.asdict(item_of(row, now)),
         bounces=row.bounces,
         answer=row.answer,
+        reply=_reply(conn, row.reply),
         outcome=row.outcome,
         answered_at=row.answered_at,
         closed_at=row.closed_at,
         reopened_at=row.reopened_at,
         route=msgspec.convert(row.route, Route),
         comments=_comments_of(conn, case_id),
+    )
+
+
+def _reply(conn: Connection, action_id: str | None) -> ReplyView | None:
+    ordered = action.many(conn, [action_id]).get(action_id) if action_id is not None else None
+    if ordered is None:
+        return None
+    return ReplyView(
+        action=ordered.id,
+        ordered_at=ordered.ordered_at,
+        not_after=ordered.not_after,
+        result=ordered.result,
+        settled_at=ordered.settled_at,
+        detail=ordered.detail,
+        link=ordered.link,
     )
 
 

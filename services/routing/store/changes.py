@@ -12,21 +12,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 import msgspec
 from sqlalchemy import Connection
 
-from services.routing.domain.case import OPEN_STATES, Case
+from services.routing.domain.case import Case
 from services.routing.domain.case_change import CaseChange, event_name
 from services.routing.domain.decision import Decision
 from services.routing.domain.task import Task
+from services.routing.domain.transition import OPEN_STATES
 from services.routing.store import action, case, comment, decision, event, outbox, task
 from services.routing.store.action import Ordered
 from services.routing.store.comment import Comment
 from services.routing.store.event import Logged
 from services.routing.store.task import Placed
 from shared.clock import NewId
-from shared.events import Action, Event, Outcome, QueueNotice, QueueNoticeKind
+from shared.events import Action, ActionCancelled, Event, Outcome, Platform, QueueNotice, QueueNoticeKind
 from shared.obs import metrics
 
 Steps = Sequence[tuple[CaseChange, Case]]
@@ -44,6 +46,7 @@ class Changes:
         self._new_tasks: dict[str, Placed] = {}
         self._decisions: dict[str, tuple[Decision | None, Decision]] = {}
         self._actions: dict[str, tuple[Ordered | None, Ordered]] = {}
+        self._reasons: dict[str, tuple[str, str]] = {}
         self._log: list[Logged] = []
         self._out: list[tuple[str, Event]] = []
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -78,6 +81,7 @@ class Changes:
                 )
             )
             self._counts["case", name] += 1
+            self._reasons[after.id] = (name, change.by)
         if after is None:
             raise ValueError("a case is opened by its first event: there must be one")
         first = self._cases[after.id][0] if after.id in self._cases else before
@@ -161,7 +165,11 @@ class Changes:
         self._out.append((msg_id, outgoing))
 
     def write(self, conn: Connection) -> None:
-        """Writes everything. The comments concerned must be there already."""
+        """Writes everything. The comments concerned must be there already.
+
+        An answer that was on its way to the page, and that its case no longer waits for, is cancelled.
+        """
+        self._cancel(conn)
         case.add(conn, [after for first, after in self._cases.values() if first is None])
         case.change(conn, [after for first, after in self._cases.values() if first is not None])
         task.add(conn, list(self._new_tasks.values()))
@@ -172,6 +180,25 @@ class Changes:
         action.change(conn, [after for first, after in self._actions.values() if first is not None])
         event.add(conn, self._log)
         outbox.add(conn, [*self._notices(conn), *self._out], now=self.now)
+
+    def _cancel(self, conn: Connection) -> None:
+        left: dict[str, str] = {}
+        for first, after in self._cases.values():
+            reply = first.reply if first is not None and first.state == "publishing" else None
+            if reply is not None and (after.state != "publishing" or after.reply != reply):
+                left[reply] = after.id
+        # What was just heard of needs no word any more.
+        ordered = action.many(conn, left.keys() - self._actions.keys())
+        heads = comment.heads(conn, {it.comment_id for it in ordered.values()})
+        for it in ordered.values():
+            about = heads[it.comment_id]
+            name, by = self._reasons[left[it.id]]
+            reason = f"the case was {name}"
+            self._log_action(it, "cancelled", "cancelled", actor=by, reason=reason)
+            cancelled = ActionCancelled(
+                action=it.id, platform=cast(Platform, about.platform), page=about.page, at=self.now, reason=reason
+            )
+            self.publish(cancelled, f"{it.id}:cancelled")
 
     def count(self) -> None:
         """Counts what was committed in the metrics."""

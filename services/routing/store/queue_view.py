@@ -20,9 +20,9 @@ from shared.events.base import UuidText
 
 _cases = schema.cases
 
-OpenState = Literal["routed", "accepted", "in_progress"]
+OpenState = Literal["routed", "accepted", "in_progress", "publishing", "publish_failed"]
 OverState = Literal["answered", "closed", "void"]
-ListedState = Literal["routed", "accepted", "in_progress", "answered", "closed", "void"]
+ListedState = Literal["routed", "accepted", "in_progress", "publishing", "publish_failed", "answered", "closed", "void"]
 
 _OVER: frozenset[str] = frozenset({"answered", "closed", "void"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,7 +84,8 @@ def first_free(conn: Connection, wanted: Wanted, *, now: datetime) -> Case | Non
     free = or_(_cases.c.lease_expires_at.is_(None), _cases.c.lease_expires_at <= now)
     query = (
         select(_cases)
-        .where(*_conditions(conn, wanted), free)
+        # An answer on its way needs nobody's work.
+        .where(*_conditions(conn, wanted), free, _cases.c.state != "publishing")
         .order_by(_cases.c.rank, _cases.c.opened_at, _cases.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -198,6 +198,7 @@ cases = Table(
     Column("touched", Boolean, nullable=False),
     Column("bounces", Integer, nullable=False),
     Column("answer", Text),
+    Column("reply", Text),
     Column("outcome", Text),
     Column("answered_at", UtcMoment),
     Column("closed_at", UtcMoment),

@@ -8,10 +8,11 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection
 
-from services.routing.domain.case import OPEN_STATES, Case
+from services.routing.domain.case import Case
 from services.routing.domain.comment import CASE_TAGS, Standing, fold, thread_of
 from services.routing.domain.reconcile import CaseRef, OfficialAnswer, Thread
 from services.routing.domain.task import Task
+from services.routing.domain.transition import OPEN_STATES
 from services.routing.store import case, comment, task
 from services.routing.store.comment import Comment, CommentVersion, version_of
 from services.routing.store.telling import referred_to

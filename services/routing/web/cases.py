@@ -41,6 +41,12 @@ class Answering(Act, frozen=True, kw_only=True):
     outcome: Outcome
 
 
+class Confirming(Act, frozen=True, kw_only=True):
+    """Where the answer stands, put there by hand: its address, or in words."""
+
+    where: parameter.Where
+
+
 class Returning(Act, frozen=True, kw_only=True):
     """Who is responsible instead, and why."""
 
@@ -141,9 +147,37 @@ class CaseController(Controller):
         key: IdempotencyKey = None,
         if_match: IfMatch = None,
     ) -> Response[CaseView]:
-        """The answer: `accepted` or `in_progress` → `answered`. It is also ordered to be published under the comment,
-        within 7 days; until a connector for the page's platform takes it, it waits."""
+        """The answer, ordered to be published under the comment within 7 days: `accepted`, `in_progress` or
+        `publish_failed` → `publishing`, then `answered` once it stands there, or `publish_failed` with what happened in
+        `reply`. Answered again while `publishing`, the new text replaces the one on its way if that can still be
+        stopped. Where comments come over HTTP nothing is published: → `answered` at once."""
         return await _move(request, case_id, "answer", data, key=key, if_match=if_match)
+
+    @post("/retry", guards=[WORKERS], status_code=HTTPStatus.OK, summary="Publish the answer once more")
+    async def retry(
+        self,
+        request: ServiceRequest,
+        case_id: FromPath[str],
+        data: JSONBody[Act | None] = None,
+        key: IdempotencyKey = None,
+        if_match: IfMatch = None,
+    ) -> Response[CaseView]:
+        """The same answer as another order: `publish_failed` → `publishing`. Where `reply` says that it may have been
+        done, look under the comment first."""
+        return await _move(request, case_id, "retry", data, key=key, if_match=if_match)
+
+    @post("/confirm", guards=[WORKERS], status_code=HTTPStatus.OK, summary="Confirm an answer given by hand")
+    async def confirm(
+        self,
+        request: ServiceRequest,
+        case_id: FromPath[str],
+        data: JSONBody[Confirming],
+        key: IdempotencyKey = None,
+        if_match: IfMatch = None,
+    ) -> Response[CaseView]:
+        """The answer stands under the comment, put there by hand: `publish_failed` → `answered`. When the page's own
+        comment comes in first, that does it."""
+        return await _move(request, case_id, "confirm", data, key=key, if_match=if_match)
 
     @post("/close", guards=[WORKERS], status_code=HTTPStatus.OK, summary="Close a case")
     async def close(
@@ -191,7 +225,8 @@ class CaseController(Controller):
         key: IdempotencyKey = None,
         if_match: IfMatch = None,
     ) -> Response[CaseView]:
-        """The answer did not settle it: `answered` or `closed` → `routed`, with the same institution."""
+        """The answer did not settle it, or shall not be given: `answered`, `closed`, `publishing` or `publish_failed` →
+        `routed`, with the same institution. An answer on its way is stopped if it was not begun."""
         return await _move(request, case_id, "reopen", data, key=key, if_match=if_match)
 
 

@@ -8,7 +8,7 @@ import msgspec
 from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Meta
 
-from services.routing.domain.case_change import MAX_ANSWER, MAX_REASON
+from services.routing.domain.case_change import MAX_ANSWER, MAX_REASON, MAX_WHERE
 from services.routing.domain.decision import MAX_GROUND
 from services.routing.domain.lease import MAX_LEASE_SECONDS
 from shared.web import DEFAULT_PAGE, Cursor, Limit
@@ -40,6 +40,7 @@ _NO_NUL = r"^[^\x00]*$"
 """PostgreSQL keeps any character but this one."""
 
 Answer = Annotated[str, Meta(min_length=1, max_length=MAX_ANSWER, pattern=_NO_NUL)]
+Where = Annotated[str, Meta(min_length=1, max_length=MAX_WHERE, pattern=_NO_NUL)]
 Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON, pattern=_NO_NUL)]
 Ground = Annotated[str, Meta(min_length=1, max_length=MAX_GROUND, pattern=_NO_NUL)]
 TopicRef = Annotated[str, Meta(pattern=r"^[a-z_]{1,40}$")]

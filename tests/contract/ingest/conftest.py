@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from services.ingest.app import make_app
+from services.ingest.connectors.opening import Connect
 from services.ingest.settings import Settings
 from services.ingest.store import MIGRATIONS
 from shared.auth import BUCKET, Role, Scope
@@ -56,10 +57,13 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(nats_url: str, database_url: str) -> AsyncIterator[Desk]:
-    """The application, started and stopped as `serve` does it, with an administrator's key."""
+async def open_desk(
+    nats_url: str, database_url: str, *, connect: Connect | None = None, **given: Any
+) -> AsyncIterator[Desk]:
+    """The application, started and stopped as `serve` does it, with an administrator's key; `given` are settings."""
     migrate(database_url, MIGRATIONS)
-    app = make_app(Settings(nats_url=nats_url, ingest_database_url=database_url, author_key="k" * 20))
+    settings = Settings(nats_url=nats_url, ingest_database_url=database_url, author_key="k" * 20, **given)
+    app = make_app(settings, connect=connect)
     async with client_of(app) as client, await Bus.connect(nats_url, name="test") as bus:
         await bus.ensure()
         desk = Desk(app, bus, client)

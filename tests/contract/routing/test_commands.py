@@ -27,19 +27,19 @@ def _run(url: str, *arguments: str) -> Result:
 def test_import_makes_the_database_and_says_what_it_did(sqlite_url: str, region: Path) -> None:
     first = _run(sqlite_url, "import", str(region))
     assert first.exit_code == 0, first.output
-    assert "pages: 3 added, 0 changed, 0 unchanged" in first.output
+    assert "pages: 4 added, 0 changed, 0 unchanged" in first.output
     again = _run(sqlite_url, "import", str(region))
-    assert "pages: 0 added, 0 changed, 3 unchanged" in again.output
+    assert "pages: 0 added, 0 changed, 4 unchanged" in again.output
 
 
 def test_errors_stand_line_by_line_and_nothing_is_imported(sqlite_url: str, region: Path) -> None:
     (region / "pages.csv").write_text(REGION["pages"] + "http:x,nobody,12,X\n", encoding="utf-8")
     refused = _run(sqlite_url, "import", str(region))
     assert refused.exit_code == 1
-    assert "pages.csv, line 5, institution: " in refused.output
+    assert "pages.csv, line 6, institution: " in refused.output
     assert "nothing was imported" in refused.output
     (region / "pages.csv").write_text(REGION["pages"], encoding="utf-8")
-    assert "pages: 3 added" in _run(sqlite_url, "import", str(region)).output
+    assert "pages: 4 added" in _run(sqlite_url, "import", str(region)).output
 
 
 def test_a_folder_without_files_and_a_wrong_setting_are_told(sqlite_url: str, tmp_path: Path) -> None:

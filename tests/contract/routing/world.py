@@ -21,7 +21,7 @@ from shared.auth.registry import KeyRegistry
 from shared.bus import Bus, Outgoing
 from shared.clock import new_id, utc_now
 from shared.db import Database, migrate
-from shared.events import CommentCreated, CommentDeleted, CommentEdited, Flags, Tag, Tagged
+from shared.events import CommentCreated, CommentDeleted, CommentEdited, Flags, Platform, Tag, Tagged
 from tests.fixtures.inprocess import client_of
 
 REGION = {
@@ -40,10 +40,16 @@ school-n,Школа Северного района,Школа,school,adm-north,
 http:north,adm-north,11,Север
 http:south,adm-south,12,Юг
 http:school,school-n,11,Школа
+vk:-5,adm-north,11,Север ВК
 """,
 }
 
 _sequence = count(1)
+
+
+def platform_of(page: str) -> Platform:
+    """What stands before the colon."""
+    return cast(Platform, page.partition(":")[0])
 
 
 class World:
@@ -103,7 +109,7 @@ class World:
         kind = CommentEdited if edit else CommentCreated
         said = kind(
             id=id,
-            platform="http",
+            platform=platform_of(page),
             page=page,
             post=f"{page}:post",
             received_at=datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=number),
@@ -148,7 +154,7 @@ class World:
 
     async def vanish(self, id: str, page: str) -> None:
         """The comment was deleted on its platform."""
-        event = CommentDeleted(id=id, platform="http", page=page, received_at=utc_now())
+        event = CommentDeleted(id=id, platform=platform_of(page), page=page, received_at=utc_now())
         await self.bus.publish([Outgoing(event=event, msg_id=f"deleted:{id}")])
 
     async def until(self, role: str, path: str, seen: Any, tries: int = 400) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 CONFIG = (ROOT / "deploy/nats/nats.conf").read_text(encoding="utf-8")
-PASSWORD = "k0123456789abcdef"  # noqa: S105 - of a broker that lives for one test
+PASSWORD = "k0123456789abcdef"
 WITHIN_SECONDS = 20.0
 
 

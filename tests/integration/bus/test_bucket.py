@@ -170,3 +170,17 @@ async def test_a_broker_that_is_away_is_unavailable(bucket: Bucket, bus: Bus, br
     ):
         with pytest.raises(Unavailable):
             await work
+
+
+async def test_a_removal_may_depend_on_the_revision(bucket: Bucket) -> None:
+    first = await bucket.put("one", b"1")
+    second = await bucket.put("one", b"2")
+
+    with pytest.raises(Conflict):
+        await bucket.delete("one", revision=first)
+    assert await bucket.get("one") == b"2"
+
+    await bucket.delete("one", revision=second)
+    assert await bucket.get("one") is None
+    with pytest.raises(Conflict):
+        await bucket.delete("one", revision=second)

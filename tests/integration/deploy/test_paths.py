@@ -13,6 +13,7 @@ from deploy.local.directory import Directory, RunError
 from deploy.local.instance import settings
 from deploy.local.ports import BrokerPorts, Ports
 from deploy.local.supervision import ROOT, Program, configuration
+from services.ingest.sources.vault import Vault
 
 PORTS = Ports(ingest=1, classifier=2, routing=3, broker=BrokerPorts(client=4222, monitor=8222))
 NAMES = ["data", "Мои файлы (копия)", "[x]", "a;b", "a#b, c", "5 000", 'it\'s "quoted"', "a\\tb", "$HOME", "50% {x}"]
@@ -34,3 +35,24 @@ def test_the_broker_reads_any_path(tmp_path: Path, name: str) -> None:
 def test_what_the_supervisor_could_not_read_is_refused_in_words(tmp_path: Path, name: str) -> None:
     with pytest.raises(RunError, match="cannot be used here"):
         configuration([Program(name="x", command=["true"])], Directory(tmp_path / name), tmp_path / "sock")
+
+
+def test_the_key_that_seals_credentials_is_made_once_and_is_one(tmp_path: Path) -> None:
+    directory = Directory(tmp_path)
+    directory.make()
+    made = settings(directory, PORTS, {"OTKLIK_SOURCES_KEY": "from elsewhere"})
+    assert "OTKLIK_SOURCES_KEY" not in made
+    key = Path(made["OTKLIK_SOURCES_KEY_FILE"])
+    assert Vault.of(key.read_text()) is not None
+    assert key.stat().st_mode & 0o777 == 0o600
+    first = key.read_text()
+    settings(directory, PORTS, os.environ)
+    assert key.read_text() == first
+
+
+def test_compose_makes_a_key_that_opens_the_vault() -> None:
+    script = (ROOT / "deploy/compose/secrets.sh").read_text()
+    start = script.index("sealing() {")
+    function = script[start : script.index("}", start) + 1]
+    done = subprocess.run(["sh", "-c", f"{function}; sealing"], capture_output=True, text=True, timeout=30, check=True)
+    assert Vault.of(done.stdout) is not None

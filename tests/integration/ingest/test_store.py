@@ -12,7 +12,7 @@ import pytest
 from services.ingest.forgetting import KEPT, Forgetting
 from services.ingest.repetition import Head
 from services.ingest.store import MIGRATIONS, StoredHeads
-from services.ingest.store.heads import metadata
+from services.ingest.store.schema import metadata
 from shared.db import Database, migrate
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

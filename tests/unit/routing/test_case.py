@@ -6,36 +6,32 @@ from typing import get_args
 import msgspec
 import pytest
 
-from services.routing.domain.case import (
-    MAX_BOUNCES,
-    OPEN_STATES,
-    TABLE,
-    Case,
-    State,
-    WrongTransition,
-    act,
-    allowed,
-    apply,
-)
+from services.routing.domain.case import MAX_BOUNCES, Case, WrongTransition, act, apply
 from services.routing.domain.case_change import (
     Accepted,
     Actor,
     Answered,
+    AnsweredByHand,
     AnsweredOutside,
     CaseChange,
     Closed,
     Joined,
+    Published,
+    PublishFailed,
     Reopened,
     Restored,
     Retagged,
+    Retried,
     Returned,
     Routed,
     Started,
+    Submitted,
     Transferred,
     Voided,
     event_name,
 )
 from services.routing.domain.lease import take
+from services.routing.domain.transition import OPEN_STATES, TABLE, State, allowed
 from shared.errors import Conflict, Invalid
 from tests.unit.routing.builders import case, moment, route_to
 
@@ -50,6 +46,11 @@ def change(name: str, actor: Actor) -> CaseChange:
         "accepted": Accepted(at=NOW, actor=actor),
         "started": Started(at=NOW, actor=actor),
         "answered": Answered(at=NOW, actor=actor, text="Сделано", outcome="resolved"),
+        "submitted": Submitted(at=NOW, actor=actor, text="Сделано", outcome="resolved", action="action-1"),
+        "published": Published(at=NOW, actor=actor, action="action-1", link="https://vk.ru/1"),
+        "publish_failed": PublishFailed(at=NOW, actor=actor, action="action-1", result="failed", reason="закрыто"),
+        "retried": Retried(at=NOW, actor=actor, action="action-2"),
+        "answered_by_hand": AnsweredByHand(at=NOW, actor=actor, where="https://vk.ru/1"),
         "closed": Closed(at=NOW, actor=actor),
         "returned": Returned(at=NOW, actor=actor, to="other-town", reason="не наша дорога"),
         "transferred": Transferred(at=NOW, actor=actor, to="other-town"),
@@ -75,10 +76,12 @@ EXPECTED: dict[str, dict[str, str]] = {
         "joined": "routed",
         "voided": "void",
         "answered_outside": "answered",
+        "published": "answered",
     },
     "accepted": {
         "started": "in_progress",
         "answered": "answered",
+        "submitted": "publishing",
         "returned": "returned",
         "transferred": "transferred",
         "retagged": "accepted",
@@ -88,10 +91,32 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "in_progress": {
         "answered": "answered",
+        "submitted": "publishing",
         "returned": "returned",
         "transferred": "transferred",
         "retagged": "in_progress",
         "joined": "in_progress",
+        "voided": "void",
+        "answered_outside": "answered",
+    },
+    "publishing": {
+        "submitted": "publishing",
+        "published": "answered",
+        "publish_failed": "publish_failed",
+        "reopened": "routed",
+        "retagged": "publishing",
+        "joined": "publishing",
+        "voided": "void",
+        "answered_outside": "answered",
+    },
+    "publish_failed": {
+        "submitted": "publishing",
+        "published": "answered",
+        "retried": "publishing",
+        "answered_by_hand": "answered",
+        "reopened": "routed",
+        "retagged": "publish_failed",
+        "joined": "publish_failed",
         "voided": "void",
         "answered_outside": "answered",
     },
@@ -111,11 +136,14 @@ EXPECTED: dict[str, dict[str, str]] = {
         "retagged": "void",
         "joined": "void",
         "answered_outside": "answered",
+        "published": "answered",
     },
 }
 """Written out by state, where the table is written by event."""
 
-BY_SYSTEM = {"routed", "retagged", "joined", "voided", "restored", "answered_outside"}
+BY_SYSTEM = {
+    "routed", "retagged", "joined", "voided", "restored", "answered_outside", "published", "publish_failed",
+}  # fmt: skip
 
 
 def test_the_table_covers_every_state_and_every_event() -> None:
@@ -145,6 +173,9 @@ def test_each_event_in_each_state_by_each_actor(state: State, name: str, actor: 
 def test_the_allowed_verbs_are_those_that_work() -> None:
     assert allowed("routed", "agent") == ("accept", "return", "transfer")
     assert allowed("answered", "admin") == ("close", "reopen")
+    assert allowed("accepted", "agent") == ("start", "answer", "return", "transfer")
+    assert allowed("publishing", "agent") == ("answer", "reopen")
+    assert allowed("publish_failed", "agent") == ("answer", "retry", "confirm", "reopen")
     assert allowed("void", "agent") == ()
     assert allowed("routed", "system") == ()
 
@@ -158,6 +189,21 @@ def test_an_answer_is_kept_until_the_case_is_reopened() -> None:
     assert (again.answer, again.outcome, again.answered_at, again.closed_at) == (None, None, None, None)
     assert (again.reopened_at, again.institution, again.touched) == (NOW, "town", True)
     assert again.opened_at == case().opened_at
+
+
+def test_an_answer_on_its_way_counts_once_it_is_published() -> None:
+    sent = apply(case(state="in_progress"), change("submitted", "agent"))
+    assert (sent.answer, sent.outcome, sent.answered_at, sent.reply) == ("Сделано", "resolved", None, "action-1")
+    there = apply(sent, change("published", "system"))
+    assert (there.answer, there.answered_at) == ("Сделано", NOW)
+    failed = apply(sent, change("publish_failed", "system"))
+    assert (failed.answer, failed.answered_at, failed.reply) == ("Сделано", None, "action-1")
+    again = apply(failed, change("retried", "agent"))
+    assert (again.answer, again.reply) == ("Сделано", "action-2")
+    by_hand = apply(failed, change("answered_by_hand", "agent"))
+    assert (by_hand.answered_at, by_hand.touched) == (NOW, True)
+    dropped = apply(sent, change("reopened", "agent"))
+    assert (dropped.answer, dropped.reply) == (None, None)
 
 
 def test_retagging_changes_what_the_comment_says_and_nothing_else() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.routing.domain.case import OPEN_STATES, Case, apply, open_case
+from services.routing.domain.case import Case, apply, open_case
 from services.routing.domain.case_change import (
     Accepted,
     Answered,
@@ -37,6 +37,7 @@ from services.routing.domain.reconcile import (
     reconcile,
 )
 from services.routing.domain.task import Task, current, finish_task, lease_task, update_task, withdraw_task
+from services.routing.domain.transition import OPEN_STATES
 from shared.events import Flags
 from tests.unit.routing.builders import case, moment, route_to, version
 from tests.unit.routing.histories import histories

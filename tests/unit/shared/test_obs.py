@@ -161,6 +161,10 @@ def test_no_label_could_take_any_value() -> None:
     known |= {"place", "live", "shadow", "measure"}
     # What repeats: text or contact.
     known |= {"same"}
+    # How sources do: five words.
+    known |= {"state"}
+    # Of a platform: what was asked for an action, and the class of the answer.
+    known |= {"call", "answer"}
     assert {label for item in metrics.catalogue.definitions for label in item.labels} <= known
 
 

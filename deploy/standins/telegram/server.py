@@ -1,0 +1,202 @@
+"""The stand-in for Telegram: one channel with its discussion group, and one bot in it. A test double."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+
+import msgspec
+
+from deploy.standins.delivery import Delivery, Target
+from deploy.standins.faults import Fault, Faults
+from deploy.standins.telegram.group import Group, Json
+from deploy.standins.wire import Answer, Request, Standin
+
+HEADER = "X-Telegram-Bot-Api-Secret-Token"
+RIGHTS = {"status": "administrator", "can_delete_messages": True, "can_restrict_members": True}
+MAX_TEXT = 4_096
+
+
+class Refusal(Exception):
+    """An answer with `ok: false`."""
+
+    def __init__(self, code: int, words: str, **parameters: int) -> None:
+        super().__init__(words)
+        self.code = code
+        self.words = words
+        self.parameters = parameters
+
+
+class TelegramStandin(Group, Standin):
+    """What a bot may ask; what people do is in `Group`."""
+
+    def __init__(
+        self,
+        *,
+        token: str = "700:standin-token",  # noqa: S107  # of a double
+        channel: int = -1001000000001,
+        group: int = -1001000000002,
+        retry_seconds: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        Group.__init__(self, bot=int(token.partition(":")[0]), channel=channel, group=group)
+        Standin.__init__(self)
+        self.token = token
+        self.member: Json = dict(RIGHTS)
+        """The bot's place in the group."""
+        self.in_channel = True
+        """Whether the bot is in the channel too."""
+        self.calls: list[tuple[str, Json]] = []
+        self.faults = Faults()
+        self.webhook: Json = {}
+        self.updates: list[Json] = []
+        """Not yet confirmed."""
+        self._numbers = random.Random(seed)  # noqa: S311  # no secret
+        self._next_update = self._numbers.randrange(10**6, 10**9)
+        self._news = asyncio.Event()
+        self._asked = 0
+        self.delivery = Delivery(self._target, retry_seconds=retry_seconds)
+
+    async def start(self, port: int = 0) -> None:
+        await super().start(port)
+        self.delivery.start()
+
+    async def stop(self) -> None:
+        await self.delivery.stop()
+        await super().stop()
+
+    def forget_numbers(self) -> None:
+        """A week without updates has passed: the next number is any."""
+        self._next_update = self._numbers.randrange(1, 10**9)
+
+    async def answer(self, request: Request) -> Answer:
+        """The Bot API under `/bot<token>/`, orders under `/standin/`, and all messages as text at `/`."""
+        if request.path == "/":
+            return Answer(text=self.page())
+        if request.path.startswith("/standin/"):
+            return self._order(request.path.removeprefix("/standin/"), request.json())
+        prefix = f"/bot{self.token}/"
+        if not request.path.startswith(prefix):
+            return Answer(status=401, json={"ok": False, "error_code": 401, "description": "Unauthorized"})
+        method, arguments = request.path.removeprefix(prefix), request.json() | request.form() | dict(request.query)
+        self.calls.append((method, arguments))
+        if (instead := await self.faults.before(method)) is not None:
+            return instead
+        try:
+            result = await self._do(method, arguments)
+        except Refusal as refusal:
+            told = {"ok": False, "error_code": refusal.code, "description": refusal.words}
+            if refusal.parameters:
+                told["parameters"] = refusal.parameters
+            return Answer(status=refusal.code, json=told)
+        self.faults.after(method)
+        return Answer(json={"ok": True, "result": result})
+
+    async def _do(self, method: str, arguments: Json) -> object:
+        if method == "getUpdates":
+            return await self._do_get_updates(arguments)
+        if method == "getMe":
+            return {"id": self.bot, "is_bot": True, "first_name": "Bot", "can_read_all_group_messages": False}
+        if method == "getWebhookInfo":
+            return {"url": "", "pending_update_count": len(self.updates)} | self.webhook
+        if method == "setWebhook":
+            self.webhook = dict(arguments)
+            self._flush()
+            return True
+        if method == "deleteWebhook":
+            self.webhook = {}
+            return True
+        chat = self._chat(arguments)
+        if method == "getChat" and chat == self.channel and not self.in_channel:
+            raise Refusal(400, "Bad Request: chat not found")
+        if method == "getChat":
+            kind, linked = ("channel", self.group) if chat == self.channel else ("supergroup", self.channel)
+            return {"id": chat, "type": kind, "title": "Stand-in", "linked_chat_id": linked}
+        if method == "getChatMember":
+            return self.member | {"user": {"id": arguments.get("user_id"), "is_bot": True, "first_name": "Bot"}}
+        if method == "deleteMessage":
+            return self._do_delete(arguments)
+        if method == "sendMessage":
+            return self._do_send(arguments)
+        raise Refusal(404, "Not Found")
+
+    async def _do_get_updates(self, arguments: Json) -> list[Json]:
+        if self.webhook.get("url"):
+            raise Refusal(409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook")
+        if isinstance(offset := arguments.get("offset"), int):
+            # As the documentation warns: whatever has a lower number is forgotten, though it was never given.
+            self.updates = [update for update in self.updates if int(str(update["update_id"])) >= offset]
+        self._asked += 1
+        mine = self._asked
+        self._news.set()
+        until = time.monotonic() + float(str(arguments.get("timeout") or 0))
+        while not self.updates and (left := until - time.monotonic()) > 0:
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), left)
+            if self._asked != mine:
+                raise Refusal(409, "Conflict: terminated by other getUpdates request; make sure that only one runs")
+        return self.updates[: int(str(arguments.get("limit") or 100))]
+
+    def _do_delete(self, arguments: Json) -> bool:
+        if not self.member.get("can_delete_messages"):
+            raise Refusal(400, "Bad Request: message can't be deleted")
+        if self.messages.pop(int(str(arguments.get("message_id"))), None) is None:
+            raise Refusal(400, "Bad Request: message to delete not found")
+        return True
+
+    def _do_send(self, arguments: Json) -> Json:
+        text = str(arguments.get("text") or "")
+        if not text:
+            raise Refusal(400, "Bad Request: message text is empty")
+        if len(text) > MAX_TEXT:
+            raise Refusal(400, "Bad Request: message is too long")
+        more: Json = {}
+        if isinstance(asked := arguments.get("reply_parameters"), dict):
+            replied = self.messages.get(asked.get("message_id", 0))
+            if replied is None:
+                raise Refusal(400, "Bad Request: message to be replied not found")
+            more["reply_to_message"] = {name: it for name, it in replied.items() if name != "reply_to_message"}
+            more["message_thread_id"] = replied.get("message_thread_id", replied["message_id"])
+        return self.write(text, {"id": self.bot, "is_bot": True, "first_name": "Bot"}, **more)
+
+    def _chat(self, arguments: Json) -> int:
+        chat = arguments.get("chat_id")
+        if chat in (self.channel, self.group):
+            return int(str(chat))
+        if self.moved_to is not None:
+            words = "Bad Request: group chat was upgraded to a supergroup chat"
+            raise Refusal(400, words, migrate_to_chat_id=self.moved_to)
+        raise Refusal(400, "Bad Request: chat not found")
+
+    def tell(self, kind: str, message: Json) -> None:
+        """It waits for the bot."""
+        update = {"update_id": self._next_update, kind: msgspec.json.decode(msgspec.json.encode(message))}
+        self._next_update += 1
+        self.updates.append(update)
+        self._news.set()
+        self._flush()
+
+    def _flush(self) -> None:
+        if self.webhook.get("url"):
+            for update in self.updates:
+                self.delivery.put(update)
+            self.updates.clear()
+
+    def _target(self) -> Target | None:
+        secret = self.webhook.get("secret_token")
+        url = str(self.webhook.get("url") or "")
+        return Target(url=url, header=HEADER, secret=None if secret is None else str(secret)) if url else None
+
+    def _order(self, name: str, order: Json) -> Answer:
+        text = str(order.get("text", ""))
+        if name == "post":
+            return Answer(json={"post": self.publish(text)})
+        if name == "comment":
+            return Answer(json={"message": self.comment(int(str(order["post"])), text)})
+        if name == "fault":
+            self.faults.add(str(order["method"]), msgspec.convert(order["fault"], Fault))
+            return Answer(json={})
+        return Answer(status=404, json={})

@@ -1,0 +1,227 @@
+"""What a platform told becomes durable: repetitions and our own echoes left out, posts looked up, nothing lost.
+
+The order is store, then remember. A crash between the two loses nothing: the platform sends again, or the cursor was
+not moved, and what comes twice is found among the comments' heads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from services.ingest.connectors.received import PostCopy, Received, Thread
+from services.ingest.intake import MAX_BATCH, Counts
+from services.ingest.sources.source import Source
+from services.ingest.submission import Entry, Refusal, Submission, held, to_entry, to_entry_read_back
+from shared.bus import Outgoing
+from shared.clock import Clock, NewId, new_id, utc_now
+from shared.events import DeadLetter
+from shared.obs import metrics
+
+MAX_KEPT_PAYLOAD = 700_000
+"""Bytes of a payload that a dead letter keeps; more would not pass the broker. Longer ones are cut."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9._:=+/-]{1,200}")
+
+log = structlog.get_logger(__name__)
+
+
+class Seen(Protocol):
+    """Which events were seen; every call may raise Transient."""
+
+    async def find(self, keys: Collection[str]) -> set[str]:
+        """Those of `keys` that were."""
+
+    async def record(self, keys: Collection[str], seen_at: datetime) -> None:
+        """Remembers them, durably on return."""
+
+
+class Copies(Protocol):
+    """Telegram's map of posts; every call may raise Transient."""
+
+    async def find(self, threads: Collection[Thread]) -> dict[Thread, PostCopy]:
+        """Those that are known."""
+
+    async def record(self, copies: Sequence[PostCopy]) -> None:
+        """Remembers them, durably on return."""
+
+
+Submit = Callable[[Sequence[Entry]], Awaitable[Counts]]
+"""`Intake.submit`."""
+Echoes = Callable[[Submission], Awaitable[bool]]
+"""Whether what the page itself seems to have written is the echo of an action of ours; may raise Transient."""
+Bury = Callable[[Outgoing], Awaitable[None]]
+"""Publishes a dead letter; may raise Unavailable."""
+Moved = Callable[[Source, str], Awaitable[None]]
+"""Telegram: the source's group has another id from now on; may raise Transient or Unavailable."""
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a payload's events."""
+
+    accepted: int = 0
+    repeated: int = 0
+    """Events seen before, and comments that they told nothing new of."""
+    echoes: int = 0
+    skipped: int = 0
+    buried: int = 0
+    """Of a known kind and yet unusable, and not met before: kept in a dead letter with the whole payload."""
+    moved: str | None = None
+    """Telegram: the group's new id."""
+
+
+class Arrivals:
+    """Takes in what connectors decoded. `take` returns only when everything is durable."""
+
+    def __init__(
+        self,
+        *,
+        submit: Submit,
+        seen: Seen,
+        copies: Copies,
+        echoes: Echoes,
+        bury: Bury,
+        author_key: bytes,
+        moved: Moved | None = None,
+        clock: Clock = utc_now,
+        new_id: NewId = new_id,
+    ) -> None:
+        self._moved = moved
+        self._submit = submit
+        self._seen = seen
+        self._copies = copies
+        self._echoes = echoes
+        self._bury = bury
+        self._author_key = author_key
+        self._clock = clock
+        self._new_id = new_id
+
+    async def take(self, source: Source, events: Sequence[Received], payload: bytes) -> Taken:
+        """Everything in `events`, which were decoded from `payload`; taking the same again is safe.
+
+        Raises Transient or Unavailable where it cannot be made durable now: then nothing was promised.
+        """
+        await self._copies.record([it.copy for it in events if it.copy is not None])
+        fresh, repeated = await self._unseen(source, events)
+        posts = await self._copies.find({it.thread for it in fresh if it.thread is not None})
+        entries: list[Entry] = []
+        unusable: dict[str, str] = {}
+        echoes = empty = 0
+        received_at, trace = self._clock(), self._new_id().hex
+        for number, event in enumerate(fresh):
+            submission = event.submission
+            if submission is None:
+                continue
+            if _empty(submission):
+                empty += 1
+                continue
+            if submission.author_kind == "page" and submission.event == "created" and await self._echoes(submission):
+                echoes += 1
+                continue
+            result = self._entry(source, event, _with_post(submission, event, posts), received_at, f"{trace}-{number}")
+            if isinstance(result, Entry):
+                entries.append(result)
+            else:
+                unusable[_key(source, f"unusable:{_digest(repr(submission))}")] = result.error
+        buried = await self._bury_new(source, payload, unusable)
+        moved = [it.moved[1] for it in fresh if it.moved is not None]
+        if moved and self._moved is not None:
+            await self._moved(source, moved[-1])
+        counts = Counts()
+        for start in range(0, len(entries), MAX_BATCH):
+            done = await self._submit(entries[start : start + MAX_BATCH])
+            counts = Counts(accepted=counts.accepted + done.accepted, duplicates=counts.duplicates + done.duplicates)
+        keys = {_key(source, it.key) for it in fresh if it.key is not None}
+        await self._seen.record(keys | unusable.keys(), self._clock())
+        skipped = [it.skipped for it in fresh if it.skipped is not None]
+        for result_name, count in (("repeated", repeated), ("echo", echoes), ("skipped", len(skipped) + empty)):
+            if count:
+                metrics.INGEST_COMMENTS.labels(platform=source.platform, result=result_name).inc(count)
+        if skipped:
+            log.debug("skipped", source=source.id, reasons=sorted(set(skipped))[:10])
+        return Taken(
+            accepted=counts.accepted,
+            repeated=repeated + counts.duplicates,
+            echoes=echoes,
+            skipped=len(skipped) + empty,
+            buried=buried,
+            moved=moved[-1] if moved else None,
+        )
+
+    async def bury(self, source: Source, payload: bytes, reason: str, detail: str) -> None:
+        """Keeps a payload that cannot be used, whole, for a person to look at; raises Unavailable."""
+        digest = hashlib.blake2b(payload, digest_size=16).hexdigest()
+        letter = DeadLetter(
+            service="ingest",
+            reason=reason,
+            detail=detail[:2_000],
+            stream="",
+            sequence=0,
+            consumer=f"source-{source.id}",
+            subject="",
+            deliveries=1,
+            at=self._clock(),
+            payload=payload[:MAX_KEPT_PAYLOAD],
+        )
+        await self._bury(Outgoing(event=letter, msg_id=f"dead:source:{source.id}:{reason}:{digest}"))
+        metrics.DEAD_LETTERS.labels(service="ingest", reason=reason).inc()
+        log.warning("payload kept as a dead letter", source=source.id, reason=reason, bytes=len(payload))
+
+    async def _bury_new(self, source: Source, payload: bytes, unusable: dict[str, str]) -> int:
+        """Keeps the payload once, unless all that is unusable in it was kept before: what is polled comes again and
+        again. Returns how many events were new."""
+        known = await self._seen.find(unusable)
+        errors = [error for key, error in unusable.items() if key not in known]
+        if errors:
+            await self.bury(source, payload, "unusable", "; ".join(sorted(set(errors))[:5]))
+        return len(errors)
+
+    async def _unseen(self, source: Source, events: Sequence[Received]) -> tuple[list[Received], int]:
+        known = await self._seen.find({_key(source, it.key) for it in events if it.key is not None})
+        fresh = []
+        for event in events:
+            if event.key is not None:
+                key = _key(source, event.key)
+                if key in known:
+                    continue
+                known.add(key)
+            fresh.append(event)
+        return fresh, len(events) - len(fresh)
+
+    def _entry(
+        self, source: Source, event: Received, submission: Submission, received_at: datetime, trace: str
+    ) -> Entry | Refusal:
+        if submission.page != source.page:
+            return Refusal(error=f"page: it is about another page than {source.page}")
+        checked = held(submission)
+        if isinstance(checked, Refusal):
+            return checked
+        make = to_entry_read_back if event.read_back else to_entry
+        return make(checked, author_key=self._author_key, received_at=received_at, trace=trace)
+
+
+def _empty(submission: Submission) -> bool:
+    """Neither words nor anything else to look at: a platform's service entry, or what we do not know how to show."""
+    brings = submission.event in ("created", "edited")
+    return brings and not submission.attachments and not (submission.text or "").strip()
+
+
+def _with_post(submission: Submission, event: Received, posts: dict[Thread, PostCopy]) -> Submission:
+    if submission.post is not None or event.thread is None or event.thread not in posts:
+        return submission
+    return msgspec.structs.replace(submission, post=posts[event.thread].post)
+
+
+def _key(source: Source, key: str) -> str:
+    # A database keeps neither half of a surrogate pair nor, PostgreSQL, the character 0.
+    return f"{source.platform}:{key if _PLAIN.fullmatch(key) else _digest(key)}"
+
+
+def _digest(words: str) -> str:
+    return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,41 @@
+"""MAX's ids of messages: `mid.` and 32 hexadecimal digits, of which the last 16 are the sequence. Pure."""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+
+LAST_MILLISECOND = 4_102_444_799_999
+"""The end of 2099; a later time is a mistake."""
+
+_MID = re.compile(r"mid\.[0-9a-f]{16}([0-9a-f]{16})", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def sequence_of(mid: str) -> int | None:
+    """The sequence, which is milliseconds since 1970 times 65,536 and a counter; beyond 2**53, never a float."""
+    found = _MID.fullmatch(mid)
+    return int(found.group(1), 16) if found else None
+
+
+def moment_of(milliseconds: int | None, mid: str | None = None) -> datetime | None:
+    """The time, else that which `mid` tells; None for what is none."""
+    if (milliseconds is None or not 0 < milliseconds <= LAST_MILLISECOND) and mid is not None:
+        sequence = sequence_of(mid)
+        milliseconds = None if sequence is None else sequence >> 16
+    if milliseconds is None or not 0 < milliseconds <= LAST_MILLISECOND:
+        return None
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def address(page: str, post: str | None) -> str:
+    """The post, else the channel: MAX has no address of a single comment.
+
+    A post's address ends with the eight bytes of its sequence in base64, as the `url` of recorded posts does.
+    """
+    chat = page.removeprefix("max:")
+    sequence = None if post is None else sequence_of(post)
+    if sequence is None:
+        return f"https://web.max.ru/{chat}"
+    return f"https://max.ru/c/{chat}/{urlsafe_b64encode(sequence.to_bytes(8, 'big')).rstrip(b'=').decode()}"

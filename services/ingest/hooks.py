@@ -1,0 +1,142 @@
+"""`POST /hooks/<platform>/<source>`: where platforms call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from http import HTTPStatus
+from typing import Protocol
+
+import structlog
+from litestar import MediaType, Response, post
+from litestar.openapi import ResponseSpec
+from litestar.params import FromPath
+
+from services.ingest.arrivals import Arrivals
+from services.ingest.connectors.connector import Connector, Forged, HookAnswer
+from services.ingest.connectors.received import NotThisPlatform
+from services.ingest.sources.source import Source
+from shared.auth.middleware import PUBLIC
+from shared.errors import Forbidden, Transient, Unavailable
+from shared.obs import metrics
+from shared.web import ServiceRequest
+
+MAX_BODY = 512 * 1024
+"""Bytes of one call; the longest comments of all platforms fit twenty times."""
+DURABLE_SECONDS = 3.0
+"""For making a call's events durable: VK waits four seconds and then sends again. What takes longer is stored all the
+same, and recognised when it comes again."""
+PAUSED_SECONDS = 600
+"""What a platform is asked to wait while the source is paused."""
+
+log = structlog.get_logger(__name__)
+
+
+class Known(Protocol):
+    """Which sources there are."""
+
+    def get(self, source: str) -> Source | None:
+        """The source of that id."""
+
+    @property
+    def loaded(self) -> asyncio.Event:
+        """Set once all are known."""
+
+
+class Heard(Protocol):
+    """Learns how a source fares."""
+
+    def heard(self, source: Source, events: int) -> None:
+        """The platform called, and its events are durable."""
+
+
+class Hooks:
+    """Answers platforms' calls."""
+
+    def __init__(
+        self, *, sources: Known, connectors: Mapping[str, Connector], arrivals: Arrivals, heard: Heard
+    ) -> None:
+        self._sources = sources
+        self._connectors = connectors
+        self._arrivals = arrivals
+        self._heard = heard
+        self._working: set[asyncio.Task[object]] = set()
+
+    async def answer(self, platform: str, source_id: str, headers: Mapping[str, str], body: bytes) -> HookAnswer:
+        """What the platform is told, once all is durable.
+
+        Raises Forbidden for a wrong secret and, in the same words, for a source that does not exist, that polls, or
+        that is of another platform; Unavailable where nothing can be made durable now.
+        """
+        if not self._sources.loaded.is_set():
+            raise Unavailable("the sources are not known yet")
+        source, connector = self._sources.get(source_id), self._connectors.get(platform)
+        if source is None or connector is None or source.platform != platform or source.way != "hook":
+            raise _refused()
+        payload = _without_secret(source, body)
+        try:
+            call = connector.hook(source, headers, body)
+        except Forged:
+            metrics.HOOK_CALLS.labels(platform=platform, result="forged").inc()
+            raise _refused() from None
+        except NotThisPlatform as error:
+            # Genuine, and beyond us: an error would make the platform send it again and again, and at last give us up.
+            await self._in_time(self._arrivals.bury(source, payload, "undecodable", str(error)))
+            metrics.HOOK_CALLS.labels(platform=platform, result="undecodable").inc()
+            return HookAnswer(body=b"ok" if platform == "vk" else b"")
+        if not source.active and call.events:
+            raise Unavailable("this source is paused", retry_after=PAUSED_SECONDS)
+        await self._in_time(self._arrivals.take(source, call.events, payload))
+        self._heard.heard(source, len(call.events))
+        metrics.HOOK_CALLS.labels(platform=platform, result="taken").inc()
+        return call.answer
+
+    async def _in_time(self, work: Coroutine[None, None, object]) -> None:
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._finished)
+        done, _ = await asyncio.wait({task}, timeout=DURABLE_SECONDS)
+        if not done:
+            raise Unavailable("storing takes long; send it again, nothing will be stored twice")
+        try:
+            task.result()
+        except Transient as error:
+            raise Unavailable("the database is away; send it again") from error
+
+    def _finished(self, task: asyncio.Task[object]) -> None:
+        self._working.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited has heard it, or has left
+
+
+def _without_secret(source: Source, body: bytes) -> bytes:
+    """What may be kept of a call: VK writes the secret into the body."""
+    secret = source.secrets.hook_secret
+    return body.replace(secret.encode(), b"(secret)") if secret else body
+
+
+def _refused() -> Forbidden:
+    return Forbidden("no such hook, or not its secret")
+
+
+@post(
+    "/hooks/{platform:str}/{source:str}",
+    status_code=HTTPStatus.OK,
+    opt={PUBLIC: True},
+    request_max_body_size=MAX_BODY,
+    summary="A platform calls",
+    tags=["hooks"],
+    media_type=MediaType.TEXT,
+    responses={403: ResponseSpec(None, description="A wrong secret, or no such source: both look alike")},
+)
+async def call_hook(
+    request: ServiceRequest,
+    platform: FromPath[str],
+    source: FromPath[str],
+) -> Response[bytes]:
+    """Takes a call of VK's Callback API, Telegram's or MAX's webhook, and answers as that platform expects, once what
+    it brought is durable. The platform proves itself by the source's own secret; no key of ours is needed."""
+    hooks: Hooks = request.app.state.hooks
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    answer = await hooks.answer(platform, source, headers, await request.body())
+    return Response(answer.body, status_code=answer.status, media_type=MediaType.TEXT)

@@ -1,0 +1,1 @@
+"""Sources: the communities, channels and groups that comments come from, with their credentials and their health."""

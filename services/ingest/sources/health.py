@@ -1,0 +1,201 @@
+"""The health of all sources, shared by the replicas: each tells what it saw, and any can say how all do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import structlog
+
+from services.ingest.connectors.connector import Rights
+from services.ingest.sources.bucket import Buckets
+from services.ingest.sources.follower import Sources
+from services.ingest.sources.pulse import STATES, Pulse, State, merged, state_of, trouble
+from services.ingest.sources.requirements import PLATFORMS
+from services.ingest.sources.sharing import shard_of
+from services.ingest.sources.source import Source
+from shared.clock import Clock, new_id
+from shared.errors import Unavailable
+from shared.obs import metrics
+
+BUCKET = "source_health"
+TELL_SECONDS = 10.0
+"""Between two rounds in which what has changed is told."""
+AGAIN_SECONDS = 6 * 3_600.0
+"""What has not changed is told again, so that the bucket's ttl does not take it."""
+CACHE_SECONDS = 2.0
+"""What others told is read no oftener than this."""
+
+_log = structlog.get_logger(__name__)
+_Told = dict[str, Pulse]
+_decoder = msgspec.json.Decoder(_Told)
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How one source does."""
+
+    state: State
+    why: str
+    pulse: Pulse
+
+
+class Health:
+    """What this replica saw of its sources, and what all of them told. Noting never waits and never fails."""
+
+    def __init__(
+        self,
+        bus: Buckets,
+        *,
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
+        replica: str | None = None,
+    ) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._monotonic = monotonic
+        self._replica = replica or str(new_id())
+        self._own: dict[str, Pulse] = {}
+        self._dirty: set[int] = set()
+        self._told_at: dict[int, float] = {}
+        self._read_at: float | None = None
+        self._others: dict[str, Pulse] = {}
+        self._turned = monotonic()
+
+    def heard(self, source: Source, events: int, *, lag: float | None = None) -> None:
+        """The platform answered a poll or called the hook, and what it brought is durable: so many events of the page,
+        0 as well; `lag` is the last one's age in seconds, where the platform says when it was."""
+        now = self._clock()
+        if events:
+            age = None if lag is None else max(0.0, lag)
+            self._note(source.id, succeeded_at=now, last_event_at=now, lag_seconds=age)
+        else:
+            self._note(source.id, succeeded_at=now)
+
+    def failed(self, source: Source, error: Exception) -> None:
+        """What was asked of the platform failed."""
+        found = trouble(error, self._clock(), source.secrets)
+        metrics.SOURCE_FAILURES.labels(platform=source.platform, kind=found.kind).inc()
+        self._note(source.id, error=found)
+
+    def tested(self, source: str, rights: Rights) -> None:
+        """What its credentials turned out to allow."""
+        now = self._clock()
+        self._note(source, rights=rights, tested_at=now, succeeded_at=now)
+
+    def _note(self, source: str, **fields: Any) -> None:
+        self._own[source] = msgspec.structs.replace(self._own.get(source, Pulse()), **fields)
+        self._dirty.add(shard_of(source))
+
+    def forget(self, source: str) -> None:
+        """The source was removed."""
+        if self._own.pop(source, None) is not None:
+            self._dirty.add(shard_of(source))
+
+    def loop_age(self) -> float:
+        """Seconds since the loop last turned."""
+        return self._monotonic() - self._turned
+
+    async def run(self, stop: asyncio.Event, sources: Sources) -> None:
+        """Tells what was seen and counts the states, until `stop` is set; then tells the last of it."""
+        adopted = False
+        while not stop.is_set():
+            self._turned = self._monotonic()
+            with suppress(Unavailable, TimeoutError):
+                await self.read()
+                if not adopted and sources.loaded.is_set():
+                    self._adopt(sources)
+                    adopted = True
+                await self.tell()
+            self._measure(sources)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), TELL_SECONDS)
+        with suppress(Unavailable, TimeoutError):
+            await self.tell()
+
+    def _adopt(self, sources: Sources) -> None:
+        """Goes on from what replicas told that may have ended for ever."""
+        for id, pulse in self._others.items():
+            if sources.record(id) is not None:
+                self._own[id] = merged([pulse, self._own.get(id, Pulse())])
+                self._dirty.add(shard_of(id))
+
+    async def tell(self) -> None:
+        """Stores what has changed since, one value for each shard; raises Unavailable, and tells it next time then."""
+        now = self._monotonic()
+        due = {shard for shard, at in self._told_at.items() if now - at >= AGAIN_SECONDS}
+        shards = self._dirty | due
+        if not shards:
+            return
+        bucket = await self._bus.bucket(BUCKET)
+        parts: dict[int, _Told] = defaultdict(dict)
+        for source, pulse in self._own.items():
+            parts[shard_of(source)][source] = pulse
+        for shard in sorted(shards):
+            self._dirty.discard(shard)
+            try:
+                await bucket.put(f"{self._replica}.{shard:02}", msgspec.json.encode(parts[shard]))
+            except Unavailable:
+                self._dirty.add(shard)
+                raise
+            self._told_at[shard] = now
+
+    async def read(self) -> None:
+        """Reads what all replicas told, where that was not done just now; raises Unavailable."""
+        now = self._monotonic()
+        if self._read_at is not None and now - self._read_at < CACHE_SECONDS:
+            return
+        found: dict[str, list[Pulse]] = defaultdict(list)
+        for key, raw in (await (await self._bus.bucket(BUCKET)).entries()).items():
+            if key.startswith(f"{self._replica}."):
+                continue
+            try:
+                told = _decoder.decode(raw)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                _log.warning("health unreadable", replica=key[:60])
+                continue
+            for source, pulse in told.items():
+                found[source].append(pulse)
+        self._others = {source: merged(pulses) for source, pulses in found.items()}
+        self._read_at = now
+
+    def standing(self, id: str, sources: Sources) -> Standing:
+        """How the source does, as far as this replica knows; `read` brings in what the others know."""
+        pulse = merged([self._others.get(id, Pulse()), self._own.get(id, Pulse())])
+        record = sources.record(id)
+        if record is not None:
+            # What was told before it was added is another source's of the same id.
+            pulse = _since(pulse, record.added_at)
+        state, why = state_of(record, sources.problems().get(id), pulse)
+        return Standing(state=state, why=why, pulse=pulse)
+
+    def _measure(self, sources: Sources) -> None:
+        for id in [id for id in self._own if sources.loaded.is_set() and not sources.known(id)]:
+            self.forget(id)
+        counts: dict[tuple[str, State], int] = defaultdict(int)
+        lags: dict[str, float] = defaultdict(float)
+        for record in sources.records():
+            standing = self.standing(record.id, sources)
+            counts[record.platform, standing.state] += 1
+            lags[record.platform] = max(lags[record.platform], standing.pulse.lag_seconds or 0.0)
+        for platform in PLATFORMS:
+            for state in STATES:
+                metrics.SOURCES.labels(platform=platform, state=state).set(counts[platform, state])
+            metrics.SOURCE_LAG.labels(platform=platform).set(lags[platform])
+
+
+def _since(pulse: Pulse, moment: Any) -> Pulse:
+    fields: dict[str, Any] = {}
+    if pulse.last_event_at is not None and pulse.last_event_at < moment:
+        fields |= {"last_event_at": None, "lag_seconds": None}
+    if pulse.succeeded_at is not None and pulse.succeeded_at < moment:
+        fields["succeeded_at"] = None
+    if pulse.error is not None and pulse.error.at < moment:
+        fields["error"] = None
+    if pulse.tested_at is not None and pulse.tested_at < moment:
+        fields |= {"rights": None, "tested_at": None}
+    return msgspec.structs.replace(pulse, **fields) if fields else pulse

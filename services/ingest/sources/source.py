@@ -1,0 +1,64 @@
+"""One source as a connector sees it: where it reads, with which credentials, and what it may do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from shared.events import Platform
+from shared.events.base import PageId
+
+SourceId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$(?!\n)")]
+"""Chosen by whoever adds it; part of the hook's address."""
+
+Way = Literal["hook", "poll"]
+"""How comments come in: the platform calls us, or we ask it."""
+
+
+class Secrets(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Credentials; which of them a platform needs for what is said in docs/connect-<platform>.md. Never shown."""
+
+    community_token: str | None = None
+    """VK: comments, replies, closes comments."""
+    user_token: str | None = None
+    """VK: an administrator's; deletes, bans, reads walls."""
+    service_token: str | None = None
+    """VK: an application's; reads walls."""
+    bot_token: str | None = None
+    """Telegram and MAX."""
+    application_key: str | None = None
+    """OK: the application's public key."""
+    application_secret: str | None = None
+    """OK: signs requests together with `access_token`."""
+    access_token: str | None = None
+    """OK."""
+    hook_secret: str | None = None
+    """What the platform sends with each call of the hook; made by us when the source is added."""
+    confirmation: str | None = None
+    """VK: what the hook answers to `confirmation`."""
+
+    def __repr__(self) -> str:
+        """Names no value."""
+        return "Secrets(…)"
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A source with its secrets open. Lives in memory only."""
+
+    id: str
+    platform: Platform
+    page: PageId
+    """`vk:-123`, `telegram:-100123` (the channel), `ok:<group>`, `max:<chat>`."""
+    group: str | None = None
+    """Telegram: id of the channel's discussion group, once it is known."""
+    way: Way
+    active: bool = True
+    acting: bool = False
+    """Whether actions are carried out; else they are only told (dry run)."""
+    pace_seconds: float = 3.0
+    """Between two actions on the page, at least."""
+    daily_ceiling: int = 200
+    """Actions on the page in 24 hours, at most; what is more goes to a person."""
+    secrets: Secrets
