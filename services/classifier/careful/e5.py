@@ -37,7 +37,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
 class E5:
     """An `Embedder` within this process; about 20 ms and 95 MB to load, one thread."""
 
-    name = "multilingual-e5-small-q4/query/400"
+    name = "multilingual-e5-small-q4/query/400/meant"
     """Model, E5's prefix for what is to be classified, and MAX_CHARACTERS."""
 
     def __init__(self) -> None:
