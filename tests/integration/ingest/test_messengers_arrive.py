@@ -9,7 +9,7 @@ import pytest
 
 from deploy.standins.max import MaxStandin
 from deploy.standins.telegram import TelegramStandin
-from deploy.standins.wire import Answer, Request, Standin
+from deploy.standins.wire import Answer, Request, Served
 from services.ingest.arrivals import Arrivals
 from services.ingest.connectors.connector import Connector
 from services.ingest.connectors.max import Max
@@ -36,7 +36,7 @@ def database(sqlite_url: str) -> Iterator[Database]:
     database.close()
 
 
-class Service(Standin):
+class Service(Served):
     """Hooks over HTTP and arrivals behind them; keeps what would be published."""
 
     def __init__(self, database: Database, source: Source, connector: Connector) -> None:
