@@ -9,7 +9,7 @@
     remove   {"comment": …}                           its author deletes it
     fault    {"method": …, "fault": {…}, "times": …}  see `faults.Fault`
     slow     {"method": …, "seconds": …}              until it is taken back with 0
-    repeat   {"times": …}                             deliveries of each event from now on
+    deliver  {"times": …, "late": …, "jumbled": …}    how hooks are called from now on; see `delivery.Manner`
 
 and whatever else the platform adds. Nothing here is a platform's.
 """
@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from deploy.standins.delivery import Manner
 from deploy.standins.faults import Fault, Faults
 from deploy.standins.page import Page, anchor, languages, render
 from deploy.standins.wire import Answer, Request, Served
@@ -73,8 +74,8 @@ class Standin(Served):
         """A comment is deleted by whoever wrote it; raises LookupError, ValueError."""
         raise NotImplementedError
 
-    def repeat(self, times: int) -> None:
-        """Each event is delivered that often from now on."""
+    def deliver(self, manner: Manner) -> None:
+        """Events are delivered so from now on."""
 
     async def order(self, name: str, given: dict[str, Any]) -> object:
         """Further orders; raises NoSuchOrder."""
@@ -159,8 +160,8 @@ class Standin(Served):
             if name == "slow":
                 self.faults.slow[str(given["method"])] = float(given["seconds"])
                 return Answer(json={})
-            if name == "repeat":
-                self.repeat(int(given["times"]))
+            if name == "deliver":
+                self.deliver(msgspec.convert(given, Manner))
                 return Answer(json={})
             return Answer(json=await self.order(name, given))
         except NoSuchOrder:

@@ -8,7 +8,7 @@ import time
 
 import msgspec
 
-from deploy.standins.delivery import Delivery, Target
+from deploy.standins.delivery import Delivery, Manner, Target
 from deploy.standins.max.channel import BOT, Channel, Json, Kept
 from deploy.standins.page import Page
 from deploy.standins.standin import Standin
@@ -25,6 +25,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
     posts: dict[str, Kept]
     comments: dict[str, Kept]
+    subscriptions: list[Json]
     updates: list[tuple[int, Json]]
     marker: int
 
@@ -60,6 +61,7 @@ class MaxStandin(Channel, Standin):
     async def start(self, port: int = 0) -> None:
         await super().start(port)
         self.delivery.start()
+        self._flush()
 
     async def stop(self) -> None:
         await self.delivery.stop()
@@ -205,16 +207,23 @@ class MaxStandin(Channel, Standin):
     def remove_comment(self, comment: str) -> None:
         self.remove(comment)
 
-    def repeat(self, times: int) -> None:
-        self.delivery.repeat = times
+    def deliver(self, manner: Manner) -> None:
+        self.delivery.manner = manner
 
     def memory(self) -> Memory:
-        return Memory(posts=self.posts, comments=self.comments, updates=self.updates, marker=self._marker)
+        waiting = [(self._marker, it.event) for it in self.delivery.waiting]
+        return Memory(
+            posts=self.posts,
+            comments=self.comments,
+            subscriptions=self.subscriptions,
+            updates=[*waiting, *self.updates],
+            marker=self._marker,
+        )
 
     def recall(self, memory: bytes) -> None:
         kept = msgspec.json.decode(memory, type=Memory)
         self.posts, self.comments, self.updates = kept.posts, kept.comments, kept.updates
-        self._marker = kept.marker
+        self.subscriptions, self._marker = kept.subscriptions, kept.marker
 
 
 def _method(request: Request) -> str:

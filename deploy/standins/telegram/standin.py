@@ -9,7 +9,7 @@ import time
 
 import msgspec
 
-from deploy.standins.delivery import Delivery, Target
+from deploy.standins.delivery import Delivery, Manner, Target
 from deploy.standins.page import Page
 from deploy.standins.standin import CITIZENS, Standin
 from deploy.standins.telegram.group import Group, Json
@@ -25,6 +25,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
     messages: dict[int, Json]
     posts: dict[int, int]
+    webhook: Json
     updates: list[Json]
     next_update: int
     next_message: int
@@ -76,6 +77,7 @@ class TelegramStandin(Group, Standin):
     async def start(self, port: int = 0) -> None:
         await super().start(port)
         self.delivery.start()
+        self._flush()
 
     async def stop(self) -> None:
         await self.delivery.stop()
@@ -224,14 +226,15 @@ class TelegramStandin(Group, Standin):
         """Telegram tells nobody."""
         del self.messages[self._number(comment)]
 
-    def repeat(self, times: int) -> None:
-        self.delivery.repeat = times
+    def deliver(self, manner: Manner) -> None:
+        self.delivery.manner = manner
 
     def memory(self) -> Memory:
         return Memory(
             messages=self.messages,
             posts=self.posts,
-            updates=self.updates,
+            webhook=self.webhook,
+            updates=[*(it.event for it in self.delivery.waiting), *self.updates],
             next_update=self._next_update,
             next_message=self._next_message,
         )
@@ -239,6 +242,7 @@ class TelegramStandin(Group, Standin):
     def recall(self, memory: bytes) -> None:
         kept = msgspec.json.decode(memory, type=Memory)
         self.messages, self.posts, self.updates = kept.messages, kept.posts, kept.updates
+        self.webhook = kept.webhook
         self._next_update = kept.next_update
         self._next_message = kept.next_message
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
+from deploy.standins.delivery import Manner
 from deploy.standins.page import Page
 from deploy.standins.standin import CITIZENS, NoSuchOrder, Standin
-from deploy.standins.vk.callback import CallbackServer
+from deploy.standins.vk.callback import Callback, CallbackServer
 from deploy.standins.vk.long_poll import LongPoll
 from deploy.standins.vk.methods import Access, ApiError, Methods
 from deploy.standins.vk.sight import comment_id, find_comment, find_post, post_id, seen
@@ -29,6 +30,9 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
     names: dict[int, str]
     things: list[Thing]
+    callbacks: list[Callback] = []
+    waiting: list[dict[str, Any]] = []
+    """Events that no hook took yet."""
 
 
 class VkStandin(Standin):
@@ -46,6 +50,7 @@ class VkStandin(Standin):
         self.limit_rates = False
         """Whether more calls in a second than VK allows are refused with error 6."""
         self.callbacks: list[CallbackServer] = []
+        self._recalled: Memory | None = None
         self._polls: dict[int, LongPoll] = defaultdict(LongPoll)
         self._recent: dict[str, deque[float]] = defaultdict(deque)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,10 +67,20 @@ class VkStandin(Standin):
         }
         return made
 
+    async def start(self, port: int = 0) -> None:
+        await super().start(port)
+        kept, self._recalled = self._recalled, None
+        for callback in [] if kept is None else kept.callbacks:
+            made = self._call_back(callback)
+            for event in [] if kept is None else kept.waiting:
+                made.put(event)
+
     async def stop(self) -> None:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for each in self.callbacks:
+            await each.stop()
         await super().stop()
 
     def long_poll(self, group: int) -> LongPoll:
@@ -76,9 +91,13 @@ class VkStandin(Standin):
         self, url: str, *, group: int, secret: str | None, confirmation: str, retry_seconds: float = 0.05
     ) -> CallbackServer:
         """Sets up a server of the Callback API, as on the site; `confirm` it next."""
-        made = CallbackServer(url, group=group, secret=secret, confirmation=confirmation, retry_seconds=retry_seconds)
+        told = Callback(url=url, group=group, secret=secret, confirmation=confirmation, retry_seconds=retry_seconds)
+        return self._call_back(told)
+
+    def _call_back(self, callback: Callback) -> CallbackServer:
+        made = CallbackServer(callback)
         self.callbacks.append(made)
-        self._start(made.run())
+        made.start()
         return made
 
     def shown(self) -> Page:
@@ -103,26 +122,38 @@ class VkStandin(Standin):
     def remove_comment(self, comment: str) -> None:
         self.world.delete(*find_comment(self.world, comment))
 
-    def repeat(self, times: int) -> None:
+    def deliver(self, manner: Manner) -> None:
         for each in self.callbacks:
-            each.repeat = times
+            each.manner = manner
 
     def memory(self) -> Memory:
-        return Memory(names=self.world.names, things=list(self.world.things.values()))
+        return Memory(
+            names=self.world.names,
+            things=list(self.world.things.values()),
+            callbacks=[each.callback for each in self.callbacks],
+            waiting=[it.event for each in self.callbacks for it in each.waiting],
+        )
 
     def recall(self, memory: bytes) -> None:
         kept = msgspec.json.decode(memory, type=Memory)
         self.world.recall(kept.names, kept.things)
+        self._recalled = kept
 
     async def order(self, name: str, given: dict[str, Any]) -> object:
-        """`callback`: what the method takes; answers `confirmed`. `thing`: `kind`, `owner` and `object` of what can be
-        commented on; answers its `id`. `rules`: any of `limit_rates`, `guid_works`, and `failed` (codes that the long
-        poll of `group` answers next)."""
+        """`callback`: what the method takes, in place of all others; answers `confirmed`. `no_callback`: there are
+        none. `thing`: `kind`, `owner` and `object` of what can be commented on; answers its `id`. `rules`: any of
+        `limit_rates`, `guid_works`, and `failed` (codes that the long poll of `group` answers next)."""
         if name == "callback":
-            for old in self.callbacks:
-                old.gone.set()
-            self.callbacks.clear()
-            return {"confirmed": await self.callback(**given).confirm()}
+            old, self.callbacks = self.callbacks, []
+            made = self.callback(**given)
+            for each in old:
+                await each.stop()
+                made.take_over(each.waiting)
+            return {"confirmed": await made.confirm()}
+        if name == "no_callback":
+            while self.callbacks:
+                await self.callbacks.pop().stop()
+            return {}
         if name == "thing":
             key: Key = (given["kind"], int(given["owner"]), int(given["object"]))
             return {"id": post_id(self.world.thing(*key))}
@@ -156,7 +187,7 @@ class VkStandin(Standin):
             self._start(self._polls[group].wake())
         for each in self.callbacks:
             if each.group == group:
-                each.add(event)
+                each.put(event)
 
     def _server_of(self, group: int) -> dict[str, Any]:
         poll = self._polls[group]

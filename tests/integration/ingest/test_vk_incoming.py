@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from deploy.standins.delivery import Manner
 from deploy.standins.faults import Fault
 from deploy.standins.wire import Answer, Request
 from services.ingest.connectors.connector import Forged
@@ -45,7 +46,7 @@ async def test_the_hook_is_confirmed_and_then_told_everything_once_it_says_ok() 
                 Answer(status=500),
                 Answer(text="OK"),
             ]
-            callback.repeat = 2
+            callback.manner = Manner(times=2)
             number = place.world.comment(place.post, 77, "Где вода?")
             place.world.edit(place.post, number, "Где горячая вода?")
             place.world.happen(GROUP, "like_add", {"liker_id": 1})

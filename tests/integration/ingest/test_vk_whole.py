@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from deploy.standins.delivery import Manner
 from deploy.standins.wire import Answer, Request
 from services.ingest.hooks import Hooks
 from services.ingest.polling import Polling
@@ -88,7 +89,7 @@ async def test_the_hook_over_repeats_and_an_outage() -> None:
         async with Loopback(handle) as server:
             callback = place.standin.callback(server.address, group=GROUP, secret="s", confirmation="c")
             assert await callback.confirm()
-            callback.repeat = 3
+            callback.manner = Manner(times=3)
             desk.seen.fail_next_record = True
             rig.stream.away = True
             number = place.world.comment(place.post, 77, "Где вода?")
