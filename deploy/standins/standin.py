@@ -1,7 +1,8 @@
 """What every stand-in has beside its platform's API: a web page for citizens, and orders for tests.
 
-`GET /` is the page; its forms post to `/say`, `/reword` and `/remove`. `GET /standin/shown` is the same as JSON, and
-`POST /standin/<order>` with a JSON object does what no platform's API does:
+`GET /` is the page; its forms post to `/say`, `/reword` and `/remove`. `GET /standin/shown` is the same as JSON,
+`GET /standin/undelivered` counts what no hook took yet, and `POST /standin/<order>` with a JSON object does what no
+platform's API does:
 
     publish  {"text": …}                              a post appears; answers its id
     say      {"post": …, "text": …, "to": …, "who": "1" | "page"}   somebody comments; answers the comment's id
@@ -77,6 +78,10 @@ class Standin(Served):
     def deliver(self, manner: Manner) -> None:
         """Events are delivered so from now on."""
 
+    def undelivered(self) -> int:
+        """Events that no hook took yet."""
+        return 0
+
     async def order(self, name: str, given: dict[str, Any]) -> object:
         """Further orders; raises NoSuchOrder."""
         raise NoSuchOrder
@@ -149,6 +154,8 @@ class Standin(Served):
     async def _ordered(self, name: str, request: Request) -> Answer:
         if name == "shown":
             return Answer(json=self.shown())
+        if name == "undelivered":
+            return Answer(json={"count": self.undelivered()})
         given: dict[str, Any] = request.json()
         try:
             if name in (*FORMS, "publish"):

@@ -210,6 +210,9 @@ class MaxStandin(Channel, Standin):
     def deliver(self, manner: Manner) -> None:
         self.delivery.manner = manner
 
+    def undelivered(self) -> int:
+        return len(self.delivery.waiting)
+
     def memory(self) -> Memory:
         waiting = [(self._marker, it.event) for it in self.delivery.waiting]
         return Memory(

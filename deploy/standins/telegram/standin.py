@@ -229,6 +229,9 @@ class TelegramStandin(Group, Standin):
     def deliver(self, manner: Manner) -> None:
         self.delivery.manner = manner
 
+    def undelivered(self) -> int:
+        return len(self.delivery.waiting)
+
     def memory(self) -> Memory:
         return Memory(
             messages=self.messages,

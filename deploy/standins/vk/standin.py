@@ -126,6 +126,9 @@ class VkStandin(Standin):
         for each in self.callbacks:
             each.manner = manner
 
+    def undelivered(self) -> int:
+        return sum(len(each.waiting) for each in self.callbacks)
+
     def memory(self) -> Memory:
         return Memory(
             names=self.world.names,
