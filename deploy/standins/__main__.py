@@ -1,4 +1,4 @@
-"""`python -m deploy.standins`: all stand-ins in one process."""
+"""`python -m deploy.standins`: stand-ins of several platforms in one process, all of them unless some are named."""
 
 from __future__ import annotations
 
@@ -6,18 +6,35 @@ from pathlib import Path
 
 import click
 
-from deploy.standins.command import KEEP, PORT, run
+from deploy.standins.command import KEEP, run
+from deploy.standins.region import PORTS, Platform
+
+
+def _places(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[Platform, int]:
+    places: dict[Platform, int] = {}
+    for each in given:
+        name, _, port = each.partition("=")
+        platform: Platform | None = next((it for it in PORTS if it == name), None)
+        if platform is None or not port.isdecimal() or int(port) > 65_535:
+            raise click.BadParameter(f"{each!r} is not as in vk=8011")
+        places[platform] = int(port)
+    return places
 
 
 @click.command()
-@click.option("--vk-port", type=PORT, envvar="OTKLIK_STANDIN_VK_PORT", default=8011, show_default=True)
-@click.option("--telegram-port", type=PORT, envvar="OTKLIK_STANDIN_TELEGRAM_PORT", default=8012, show_default=True)
-@click.option("--max-port", type=PORT, envvar="OTKLIK_STANDIN_MAX_PORT", default=8013, show_default=True)
-@click.option("--ok-port", type=PORT, envvar="OTKLIK_STANDIN_OK_PORT", default=8014, show_default=True)
+@click.option(
+    "--at",
+    "places",
+    multiple=True,
+    callback=_places,
+    metavar="PLATFORM=PORT",
+    help="Only this platform (and others so named), on this port; 0 takes any free one.",
+)
 @KEEP
-def main(vk_port: int, telegram_port: int, max_port: int, ok_port: int, keep: Path | None) -> None:
-    """Test doubles of VK, Telegram, MAX and Odnoklassniki on 127.0.0.1, each with one page to comment on."""
-    run({"vk": vk_port, "telegram": telegram_port, "max": max_port, "ok": ok_port}, keep)
+def main(places: dict[Platform, int], keep: Path | None) -> None:
+    """Test doubles of VK, Telegram, MAX and Odnoklassniki on 127.0.0.1, each with one page to comment on: on ports
+    8011 to 8014, unless told otherwise."""
+    run(places or PORTS, keep)
 
 
 if __name__ == "__main__":

@@ -117,9 +117,10 @@ def _comment(each: Shown, post: Post, page: Page, language: Language, depth: int
         _comment(it, post, page, language, depth + 1) for it in post.comments if it.to == each.id and it.id != each.id
     )
     kinds = "comment" + (" page" if each.by_page else "") + (" deep" if depth > DEEPEST else "")
+    known = escape(f"{page.id.partition(':')[0]}:{each.id}")
     forms = "" if each.deleted else _forms(each, post, page, language)
     return (
-        f'<article id="{anchor(each.id)}" class="{kinds}"><p class="meta">{who}, {when}</p>'
+        f'<article id="{anchor(each.id)}" class="{kinds}"><p class="meta">{who}, {when}, <code>{known}</code></p>'
         f'<p class="text">{text}</p>{forms}{below}</article>'
     )
 

@@ -13,6 +13,10 @@ from deploy.standins.vk import VkStandin
 
 Platform = Literal["vk", "telegram", "max", "ok"]
 
+NAMES: Mapping[Platform, str] = {"vk": "VK", "telegram": "Telegram", "max": "MAX", "ok": "Odnoklassniki"}
+PORTS: Mapping[Platform, int] = {"vk": 8011, "telegram": 8012, "max": 8013, "ok": 8014}
+"""Where they listen unless told otherwise."""
+
 VK_GROUP, VK_NAME = 990002, "Правительство Светлореченской области"
 TELEGRAM_CHANNEL, TELEGRAM_GROUP, TELEGRAM_NAME = -1009900003, -1009950003, "Минздрав в Telegram"
 MAX_CHANNEL, MAX_NAME = -7000003, "Мэрия Светлореченска в MAX"

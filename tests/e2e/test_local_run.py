@@ -22,7 +22,15 @@ from deploy.local.directory import Directory
 from deploy.local.ports import is_free, pick
 from deploy.local.supervision import ROOT
 
-PORTS = ("OTKLIK_INGEST_PORT", "OTKLIK_CLASSIFIER_PORT", "OTKLIK_ROUTING_PORT")
+PORTS = (
+    "OTKLIK_INGEST_PORT",
+    "OTKLIK_CLASSIFIER_PORT",
+    "OTKLIK_ROUTING_PORT",
+    "OTKLIK_STANDIN_VK_PORT",
+    "OTKLIK_STANDIN_TELEGRAM_PORT",
+    "OTKLIK_STANDIN_MAX_PORT",
+    "OTKLIK_STANDIN_OK_PORT",
+)
 START_S = 120.0
 SAMPLE = ROOT / "deploy/sample/comments.ndjson"
 COMMENTS = 25
@@ -43,7 +51,7 @@ class Run:
 
     def __init__(self, root: Path) -> None:
         self.directory = Directory(root / "data")
-        self.ports = dict(zip(PORTS, pick(3), strict=True))
+        self.ports = dict(zip(PORTS, pick(len(PORTS)), strict=True))
         self.output = root / "output.txt"
         self.process: subprocess.Popen[bytes] | None = None
         self.family: list[psutil.Process] = []

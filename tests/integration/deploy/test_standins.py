@@ -16,8 +16,8 @@ import pytest
 
 from tests.fixtures.stack import ROOT
 
-PORTS = ("--vk-port", "0", "--telegram-port", "0", "--max-port", "0", "--ok-port", "0")
 PLATFORMS = ["vk", "telegram", "max", "ok"]
+PORTS = [text for platform in PLATFORMS for text in ("--at", f"{platform}=0")]
 WORDS = "Где <b>вода</b>?\nЖдём & надеемся"
 
 
