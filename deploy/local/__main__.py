@@ -111,9 +111,8 @@ def run(options: Options, console: Console) -> int:
             others = instance.connect_standins()
             if options.stream:
                 instance.stream(replay_arguments(options, instance))
-            console.print(addresses(instance), markup=False, soft_wrap=True)
-            if instance.ports.standins:
-                console.print(invitation(instance, others), markup=False, soft_wrap=True)
+            told = addresses(instance) + (invitation(instance, others) if instance.ports.standins else "")
+            console.print(told, markup=False, soft_wrap=True)
             return show(instance, options, console)
         except KeyboardInterrupt:
             return 0
@@ -175,7 +174,7 @@ def invitation(instance: Instance, others: Sequence[str]) -> str:
     pages = "".join(f"\n    {NAMES[platform]:<15} {ports.page(platform)}/?lang=en" for platform in ports.standins)
     api = f"{ports.url('routing')}/v1"
     told = (
-        f"  Write as a citizen (test doubles, no real platforms):{pages}"
+        f"\n  Write as a citizen (test doubles, no real platforms):{pages}"
         "\n  Answer as an institution (the page shows each comment's id; docs/standins.md tells more):"
         f'\n    A="Authorization: Bearer $(cat {shlex.quote(str(key))})"; J="Content-Type: application/json"'
         f'\n    curl -s -H "$A" {api}/comments/<id>        # its case_id'

@@ -56,9 +56,9 @@ def settings(directory: Directory, ports: Ports, environ: Mapping[str, str]) -> 
         "OTKLIK_SOURCES_KEY_FILE": str(directory.sources_key),
         **{f"OTKLIK_{service.upper()}_PORT": str(getattr(ports, service)) for service in SERVICES},
         **{f"OTKLIK_{platform.upper()}_URL": _api(ports, platform) for platform in ports.standins},
-        **({"OTKLIK_PUBLIC_URL": ports.url("ingest")} if ports.standins else {}),
     }
     defaults = {
+        **({"OTKLIK_PUBLIC_URL": ports.url("ingest")} if ports.standins else {}),
         "OTKLIK_NATS_MAX_FILE": "4GB",
         "OTKLIK_INGEST_DATABASE_URL": f"sqlite:///{directory.root / 'ingest.db'}",
         "OTKLIK_ROUTING_DATABASE_URL": f"sqlite:///{directory.root / 'routing.db'}",

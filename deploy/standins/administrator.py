@@ -51,6 +51,7 @@ class Administrator:
     """Works while its context is open; every call may raise ConnectError."""
 
     def __init__(self, ingest: str, key: str) -> None:
+        self._root = ingest
         self._ingest = httpx.Client(
             base_url=ingest, headers={"Authorization": f"Bearer {key}"}, timeout=CALL_SECONDS, trust_env=False
         )
@@ -81,7 +82,7 @@ class Administrator:
         if not made.is_success:
             raise ConnectError(f"the source {source}: {_words(made)}")
         told = made.json()["instructions"] if made.json().get("instructions") else {}
-        self._paste(platform, address, told.get("hook"), told.get("secret"))
+        self._paste(platform, address, self._here(told.get("hook")), told.get("secret"))
         return source
 
     def disconnect(self, source: str) -> bool:
@@ -107,6 +108,10 @@ class Administrator:
             return None if answer.status_code in (401, 503) else answer
 
         return self._until(ask, "ingest does not know the administrator's key")
+
+    def _here(self, hook: str | None) -> str | None:
+        """The hook's address as it is on this machine, whatever it is on the internet."""
+        return None if hook is None else f"{self._root}/hooks/{hook.rpartition('/hooks/')[2]}"
 
     def _paste(self, platform: Platform, address: str, hook: str | None, secret: str | None) -> None:
         if platform == "telegram":

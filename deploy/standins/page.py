@@ -18,6 +18,10 @@ from deploy.standins.style import STYLE
 from deploy.standins.words import WORDS
 
 Language = Literal["ru", "en"]
+CITIZENS = ("101", "102", "103")
+"""Who writes on the page."""
+EXCERPT = 40
+"""Characters of a comment that tell a screen reader what a button is about."""
 DEEPEST = 4
 """Answers below that are not moved further to the right."""
 
@@ -59,9 +63,16 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the platform tells who wrote."""
 
 
-def render(page: Page, platform: str, language: Language) -> str:
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """What people call a platform."""
+
+    ru: str
+    en: str
+
+
+def render(page: Page, names: Names, language: Language) -> str:
     """The whole page as HTML."""
-    word = WORDS[language]
+    word, platform = WORDS[language], names.ru if language == "ru" else names.en
     other: Language = "en" if language == "ru" else "ru"
     title = f"{escape(page.name)} — {word['double']} {platform}"
     posts = "".join(_post(post, page, language) for post in page.posts) or f"<p>{word['empty']}</p>"
@@ -127,17 +138,18 @@ def _comment(each: Shown, post: Post, page: Page, language: Language, depth: int
 
 def _forms(each: Shown, post: Post, page: Page, language: Language) -> str:
     word, hidden = WORDS[language], _hidden("comment", each.id)
+    about = f'<span class="unseen">: {escape(each.text[:EXCERPT])}</span>'
     form = _write(post.id, each.id, page, language)
-    answer = "" if post.closed else f"<details><summary>{word['answer']}</summary>{form}</details>"
+    answer = "" if post.closed else f"<details><summary>{word['answer']}{about}</summary>{form}</details>"
     name = f"edit-{anchor(each.id)}"
     edit = (
-        f"<details><summary>{word['edit']}</summary>"
+        f"<details><summary>{word['edit']}{about}</summary>"
         f'<form method="post" action="/reword?lang={language}">{hidden}<label for="{name}">{word["text"]}</label>'
         f'<textarea id="{name}" name="text" rows="3" required>{escape(each.text)}</textarea>'
         f"<button>{word['save']}</button></form></details>"
     )
     delete = (
-        f"<details><summary>{word['delete']}</summary>"
+        f"<details><summary>{word['delete']}{about}</summary>"
         f'<form method="post" action="/remove?lang={language}">{hidden}<button>{word["sure"]}</button></form></details>'
     )
     return f'<div class="forms">{answer}{edit}{delete}</div>'
@@ -146,18 +158,20 @@ def _forms(each: Shown, post: Post, page: Page, language: Language) -> str:
 def _write(post: str, to: str | None, page: Page, language: Language) -> str:
     word, name = WORDS[language], anchor(to or post)
     answered = "" if to is None else _hidden("to", to)
-    people = [("1", f"{word['citizen']} 1"), ("2", f"{word['citizen']} 2"), ("3", f"{word['citizen']} 3")]
-    if not page.citizens_known:
-        people = [("1", word["somebody"])]
+    people = [(each, f"{word['citizen']} {each}") for each in CITIZENS if page.citizens_known]
     if page.page_writes:
         people.append(("page", word["by_hand"]))
     options = "".join(f'<option value="{value}">{told}</option>' for value, told in people)
+    who = (
+        f'<label for="who-{name}">{word["as"]}</label><select id="who-{name}" name="who">{options}</select>'
+        if people
+        else ""
+    )
     label = word["write"] if to is None else word["write_answer"]
     return (
         f'<form method="post" action="/say?lang={language}">{_hidden("post", post)}{answered}'
         f'<label for="text-{name}">{label}</label><textarea id="text-{name}" name="text" rows="3" required></textarea>'
-        f'<label for="who-{name}">{word["as"]}</label><select id="who-{name}" name="who">{options}</select>'
-        f"<button>{word['send']}</button></form>"
+        f"{who}<button>{word['send']}</button></form>"
     )
 
 

@@ -5,7 +5,7 @@
 platform's API does:
 
     publish  {"text": …}                              a post appears; answers its id
-    say      {"post": …, "text": …, "to": …, "who": "1" | "page"}   somebody comments; answers the comment's id
+    say      {"post": …, "text": …, "to": …, "who": "101" | "page"}   somebody comments; answers the comment's id
     reword   {"comment": …, "text": …}                its author edits it
     remove   {"comment": …}                           its author deletes it
     fault    {"method": …, "fault": {…}, "times": …}  see `faults.Fault`
@@ -24,13 +24,13 @@ import msgspec
 
 from deploy.standins.delivery import Manner
 from deploy.standins.faults import Fault, Faults
-from deploy.standins.page import Page, anchor, languages, render
+from deploy.standins.page import Language, Names, Page, anchor, languages, render
 from deploy.standins.wire import Answer, Request, Served
 from deploy.standins.words import WORDS
 
 FORMS = ("say", "reword", "remove")
-CITIZENS = {"1": 5001, "2": 5002, "3": 5003}
-"""Numbers of those who write on the page."""
+SOMEBODY = "101"
+"""Who writes where nobody is named."""
 
 
 class NoSuchOrder(Exception):
@@ -40,8 +40,8 @@ class NoSuchOrder(Exception):
 class Standin(Served):
     """A test double of one platform; each platform says what is abstract here."""
 
-    platform: ClassVar[str]
-    """Its name, for people."""
+    names: ClassVar[Names]
+    """The platform's, for people."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Standin(Served):
         """The page, an order, or the API."""
         form = request.path.removeprefix("/")
         if request.path == "/" and request.method == "GET":
-            return Answer(html=render(self.shown(), self.platform, _language(request)))
+            return Answer(html=render(self.shown(), self.names, _language(request)))
         if form in FORMS and request.method == "POST":
             answer = self._filled(form, request)
         elif request.path.startswith("/standin/"):
@@ -108,6 +108,10 @@ class Standin(Served):
         if request.method != "GET":
             self._keep()
         return answer
+
+    async def stop(self) -> None:
+        self._keep()
+        await super().stop()
 
     def load(self, kept: Path) -> bool:
         """Goes on from what stands in `kept` and writes it there from now on; False where nothing usable stood."""
@@ -141,9 +145,9 @@ class Standin(Served):
         if name == "publish":
             return self.publish_post(text)
         if name == "say":
-            to, who = given.get("to") or None, str(given.get("who", "1"))
-            if who != "page" and who not in CITIZENS:
-                raise ValueError(f"who must be page or one of {', '.join(CITIZENS)}")
+            to, who = given.get("to") or None, str(given.get("who", SOMEBODY))
+            if who != "page" and not (who.isascii() and who.isdecimal() and len(who) < 10):
+                raise ValueError("who must be page or a citizen's number")
             return self.say(str(given.get("post", "")), text, to=None if to is None else str(to), who=who)
         if name == "reword":
             self.reword(comment, text)
@@ -177,5 +181,5 @@ class Standin(Served):
             return Answer(status=400, json={"error": str(error)})
 
 
-def _language(request: Request) -> Any:
+def _language(request: Request) -> Language:
     return languages(request.query.get("lang", ""), request.headers.get("accept-language", "").split(","))

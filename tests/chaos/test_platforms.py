@@ -59,7 +59,7 @@ def test_comments_that_come_twice_late_and_jumbled_over_an_outage_arrive_once(to
         for platform in PLATFORMS:
             # Every fourth answers the first one, and may be told before it.
             below = {"to": first[platform]} if number % 4 == 3 else {}
-            given = {"post": posts[platform], "text": f"Когда включат воду в доме {number}?", "who": "2"} | below
+            given = {"post": posts[platform], "text": f"Когда включат воду в доме {number}?", "who": "102"} | below
             made = town.order(platform, "say", **given)["id"]
             first.setdefault(platform, made)
             written.add(f"{platform}:{made}")

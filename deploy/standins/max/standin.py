@@ -10,7 +10,7 @@ import msgspec
 
 from deploy.standins.delivery import Delivery, Manner, Target
 from deploy.standins.max.channel import BOT, Channel, Json, Kept
-from deploy.standins.page import Page
+from deploy.standins.page import Names, Page
 from deploy.standins.standin import Standin
 from deploy.standins.wire import Answer, Request
 
@@ -33,7 +33,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 class MaxStandin(Channel, Standin):
     """What a bot may ask; what people do is in `Channel`."""
 
-    platform = "MAX"
+    names = Names(ru="MAX", en="MAX")
 
     def __init__(
         self,

@@ -15,8 +15,8 @@ import msgspec
 
 from deploy.standins.faults import ANY, Fault
 from deploy.standins.ok.groups import Groups, Json, Topic
-from deploy.standins.page import Page
-from deploy.standins.standin import CITIZENS, NoSuchOrder, Standin
+from deploy.standins.page import Names, Page
+from deploy.standins.standin import NoSuchOrder, Standin
 from deploy.standins.wire import Answer, Request
 
 APPLICATION_KEY = "CSTANDINKEY"
@@ -38,7 +38,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 class OkStandin(Groups, Standin):
     """What an application may ask; what people do is in `Groups`."""
 
-    platform = "Одноклассники (OK)"
+    names = Names(ru="Одноклассники (OK)", en="Odnoklassniki (OK)")
 
     def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         Groups.__init__(self, now=now)
@@ -70,7 +70,7 @@ class OkStandin(Groups, Standin):
 
     def say(self, post: str, text: str, *, to: str | None, who: str) -> str:
         answered = None if to is None else self._local(to)[1]
-        author = self.topics[post].group if who == "page" else str(CITIZENS[who])
+        author = self.topics[post].group if who == "page" else who
         return f"{post}:{self.comment(post, text, author=author, reply_to=answered)}"
 
     def reword(self, comment: str, text: str) -> None:

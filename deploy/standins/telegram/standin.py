@@ -10,8 +10,8 @@ import time
 import msgspec
 
 from deploy.standins.delivery import Delivery, Manner, Target
-from deploy.standins.page import Page
-from deploy.standins.standin import CITIZENS, Standin
+from deploy.standins.page import Names, Page
+from deploy.standins.standin import Standin
 from deploy.standins.telegram.group import Group, Json
 from deploy.standins.wire import Answer, Request
 
@@ -44,7 +44,7 @@ class Refusal(Exception):
 class TelegramStandin(Group, Standin):
     """What a bot may ask; what people do is in `Group`."""
 
-    platform = "Telegram"
+    names = Names(ru="Telegram", en="Telegram")
 
     def __init__(
         self,
@@ -216,7 +216,7 @@ class TelegramStandin(Group, Standin):
         if who == "page":
             number = self.comment(int(post), text, to=answered, sender_chat=self.channel)
         else:
-            number = self.comment(int(post), text, to=answered, author=CITIZENS[who])
+            number = self.comment(int(post), text, to=answered, author=int(who))
         return f"{self.group}:{number}"
 
     def reword(self, comment: str, text: str) -> None:

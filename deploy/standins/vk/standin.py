@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from deploy.standins.delivery import Manner
-from deploy.standins.page import Page
-from deploy.standins.standin import CITIZENS, NoSuchOrder, Standin
+from deploy.standins.page import Names, Page
+from deploy.standins.standin import NoSuchOrder, Standin
 from deploy.standins.vk.callback import Callback, CallbackServer
 from deploy.standins.vk.long_poll import LongPoll
 from deploy.standins.vk.methods import Access, ApiError, Methods
@@ -38,7 +38,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 class VkStandin(Standin):
     """A test double of api.vk.com. What happens is told through `world`."""
 
-    platform = "ВКонтакте (VK)"
+    names = Names(ru="ВКонтакте (VK)", en="VK")
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class VkStandin(Standin):
         if self.world.things[key].closed:
             raise ValueError("comments are closed")
         answered = None if to is None else find_comment(self.world, to)[1]
-        author = key[1] if who == "page" else CITIZENS[who]
+        author = key[1] if who == "page" else int(who)
         return comment_id(key, self.world.comment(key, author, text, reply_to=answered))
 
     def reword(self, comment: str, text: str) -> None:

@@ -88,13 +88,13 @@ def comments(client: httpx.Client) -> dict[str, dict[str, Any]]:
 def test_a_citizen_writes_answers_edits_and_deletes_by_form_alone(client: httpx.Client) -> None:
     post = shown(client)["posts"][-1]["id"]
     before = set(comments(client))
-    answer = client.post("/say?lang=en", data={"post": post, "text": WORDS, "who": "1"})
+    answer = client.post("/say?lang=en", data={"post": post, "text": WORDS, "who": "101"})
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/?lang=en#c-")
     (made,) = set(comments(client)) - before
     assert comments(client)[made]["text"] == WORDS
     assert "Где &lt;b&gt;вода&lt;/b&gt;?<br>Ждём &amp; надеемся" in client.get("/").text
-    client.post("/say", data={"post": post, "to": made, "text": "И у нас нет", "who": "1"})
+    client.post("/say", data={"post": post, "to": made, "text": "И у нас нет", "who": "101"})
     (below,) = set(comments(client)) - before - {made}
     assert comments(client)[below]["to"] == made
     client.post("/reword", data={"comment": made, "text": "Где горячая вода?"})
@@ -127,6 +127,7 @@ def test_a_page_is_plain_labelled_and_says_in_both_languages_what_it_is(client: 
     [
         ("say", {"post": "no-such", "text": "Вода"}),
         ("say", {"post": "", "text": " "}),
+        ("say", {"post": "1", "text": "Вода", "who": "me"}),
         ("reword", {"comment": "no-such:1", "text": "Вода"}),
         ("remove", {"comment": ""}),
         ("remove", {}),
