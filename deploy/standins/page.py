@@ -88,7 +88,7 @@ def render(page: Page, names: Names, language: Language) -> str:
 <nav aria-label="{word["language"]}">
 <a href="/?lang={other}" lang="{other}" hreflang="{other}">{WORDS[other]["self"]}</a>
 <a href="/?lang={language}">{word["again"]}</a></nav>
-<h1>{escape(page.name)}</h1>
+<h1 lang="ru">{escape(page.name)}</h1>
 <p class="meta">{platform}, <code>{escape(page.id)}</code></p>
 </header>
 <main id="posts">{posts}</main>
@@ -110,7 +110,7 @@ def _post(post: Post, page: Page, language: Language) -> str:
     form = f"<p>{word['closed']}</p>" if post.closed else _write(post.id, None, page, language)
     text = _lines(post.text) or word["post"]
     return (
-        f'<section class="post" aria-labelledby="{heading}"><h2 id="{heading}">{text}</h2>'
+        f'<section class="post" aria-labelledby="{heading}"><h2 id="{heading}" lang="ru">{text}</h2>'
         f'<p class="meta"><code>{escape(post.id)}</code></p>{said}{form}</section>'
     )
 
