@@ -16,9 +16,19 @@ RATE ?=
 INGEST_PORT ?=
 CLASSIFIER_PORT ?=
 ROUTING_PORT ?=
+# STANDINS=no leaves out the test doubles of the platforms; else, where they listen.
+STANDINS ?= yes
+STANDIN_VK_PORT ?=
+STANDIN_TELEGRAM_PORT ?=
+STANDIN_MAX_PORT ?=
+STANDIN_OK_PORT ?=
 RUN_ENV = $(if $(INGEST_PORT),OTKLIK_INGEST_PORT=$(INGEST_PORT)) \
 	$(if $(CLASSIFIER_PORT),OTKLIK_CLASSIFIER_PORT=$(CLASSIFIER_PORT)) \
-	$(if $(ROUTING_PORT),OTKLIK_ROUTING_PORT=$(ROUTING_PORT))
+	$(if $(ROUTING_PORT),OTKLIK_ROUTING_PORT=$(ROUTING_PORT)) \
+	$(if $(STANDIN_VK_PORT),OTKLIK_STANDIN_VK_PORT=$(STANDIN_VK_PORT)) \
+	$(if $(STANDIN_TELEGRAM_PORT),OTKLIK_STANDIN_TELEGRAM_PORT=$(STANDIN_TELEGRAM_PORT)) \
+	$(if $(STANDIN_MAX_PORT),OTKLIK_STANDIN_MAX_PORT=$(STANDIN_MAX_PORT)) \
+	$(if $(STANDIN_OK_PORT),OTKLIK_STANDIN_OK_PORT=$(STANDIN_OK_PORT))
 # What pytest is to run, and with which options: make test TESTS=tests/unit PYTEST=-x
 TESTS ?= tests
 PYTEST ?=
@@ -27,7 +37,7 @@ PYTEST ?=
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  make run REPLAY=comments.ndjson RATE=50 INGEST_PORT=9001 CLASSIFIER_PORT=9002 ROUTING_PORT=9003"
+	@echo "  make run REPLAY=comments.ndjson RATE=50 STANDINS=no INGEST_PORT=9001 CLASSIFIER_PORT=9002 ROUTING_PORT=9003"
 
 .PHONY: setup
 setup: ## Make .venv from requirements.lock (PYTHON=… names the interpreter)
@@ -35,7 +45,8 @@ setup: ## Make .venv from requirements.lock (PYTHON=… names the interpreter)
 
 .PHONY: run
 run: setup ## Run everything on this machine with the sample region (Ctrl-C stops it)
-	@$(RUN_ENV) exec $(PY) -m deploy.local $(if $(REPLAY),--replay "$(REPLAY)") $(if $(RATE),--rate $(RATE))
+	@$(RUN_ENV) exec $(PY) -m deploy.local $(if $(REPLAY),--replay "$(REPLAY)") $(if $(RATE),--rate $(RATE)) \
+		$(if $(filter no,$(STANDINS)),--no-standins)
 
 .PHONY: test
 test: setup ## Run the tests that need no Docker (TESTS=path PYTEST=options)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,6 +23,7 @@ from deploy.local.figures import Figures, Gauges
 from deploy.local.instance import Instance, await_predecessor
 from deploy.local.ports import choose
 from deploy.local.supervision import ROOT
+from deploy.standins.region import NAMES, Platform
 
 SAMPLE = ROOT / "deploy/sample/comments.ndjson"
 TABLE_EVERY_S, LINE_EVERY_S = 1.0, 5.0
@@ -34,6 +36,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     replay: Path
     rate: float
     stream: bool
+    standins: bool
     seconds: float | None
 
 
@@ -54,20 +57,31 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--rate", type=click.FloatRange(min=0.1), default=20.0, show_default=True, help="Comments a second.")
 @click.option("--stream/--no-stream", default=True, show_default=True, help="Send comments at all.")
 @click.option(
+    "--standins/--no-standins",
+    default=True,
+    show_default=True,
+    help="Run test doubles of VK, Telegram, MAX and Odnoklassniki to write comments on.",
+)
+@click.option(
     "--for",
     "seconds",
     type=click.FloatRange(min=0),
     envvar="OTKLIK_RUN_SECONDS",
     help="Stop by itself that many seconds after everything is up.",
 )
-def main(data_dir: Path, replay: Path, rate: float, stream: bool, seconds: float | None) -> None:
-    """Runs the broker and the three services on this machine, loads the sample region and shows what happens.
+def main(*, data_dir: Path, replay: Path, rate: float, stream: bool, standins: bool, seconds: float | None) -> None:
+    """Runs the broker, the three services and stand-in platforms on this machine, loads the sample region and shows
+    what happens.
 
     Everything is kept in the data directory, and a second start goes on where this one ended. Ports:
-    OTKLIK_INGEST_PORT, OTKLIK_CLASSIFIER_PORT, OTKLIK_ROUTING_PORT, OTKLIK_NATS_PORT.
+    OTKLIK_INGEST_PORT, OTKLIK_CLASSIFIER_PORT, OTKLIK_ROUTING_PORT, OTKLIK_NATS_PORT, and of the stand-ins
+    OTKLIK_STANDIN_VK_PORT, OTKLIK_STANDIN_TELEGRAM_PORT, OTKLIK_STANDIN_MAX_PORT, OTKLIK_STANDIN_OK_PORT. A platform
+    whose address is set, as in OTKLIK_VK_URL, has no stand-in.
     """
     console = Console(highlight=False)
-    options = Options(data_dir=data_dir, replay=replay.resolve(), rate=rate, stream=stream, seconds=seconds)
+    options = Options(
+        data_dir=data_dir, replay=replay.resolve(), rate=rate, stream=stream, standins=standins, seconds=seconds
+    )
     try:
         status = run(options, console)
     except RunError as error:
@@ -84,7 +98,9 @@ def run(options: Options, console: Console) -> int:
     with directory.alone(), interruptible() as shielded:
         try:
             await_predecessor(directory, console.print)
-            instance = Instance(directory, choose(os.environ, directory.ports), os.environ)
+            instance = Instance(
+                directory, choose(os.environ, directory.ports, doubled(options, os.environ)), os.environ
+            )
         except KeyboardInterrupt:
             return 0
         try:
@@ -92,9 +108,11 @@ def run(options: Options, console: Console) -> int:
             instance.start()
             if instance.import_region():
                 console.print("The sample region is loaded.")
+            others = instance.connect_standins()
             if options.stream:
                 instance.stream(replay_arguments(options, instance))
-            console.print(addresses(instance), markup=False, soft_wrap=True)
+            told = addresses(instance) + (invitation(instance, others) if instance.ports.standins else "")
+            console.print(told, markup=False, soft_wrap=True)
             return show(instance, options, console)
         except KeyboardInterrupt:
             return 0
@@ -143,6 +161,33 @@ def addresses(instance: Instance) -> str:
         f"\n  admin key   {instance.directory.admin_key}"
         f"\n  logs        {instance.directory.log}\n"
     )
+
+
+def doubled(options: Options, environ: Mapping[str, str]) -> list[Platform]:
+    """The platforms that get a stand-in."""
+    return [it for it in NAMES if options.standins and not environ.get(f"OTKLIK_{it.upper()}_URL")]
+
+
+def invitation(instance: Instance, others: Sequence[str]) -> str:
+    """Where to write as a citizen, and how to answer."""
+    ports, key = instance.ports, instance.directory.admin_key
+    pages = "".join(f"\n    {NAMES[platform]:<15} {ports.page(platform)}/?lang=en" for platform in ports.standins)
+    api = f"{ports.url('routing')}/v1"
+    told = (
+        f"\n  Write as a citizen (test doubles, no real platforms):{pages}"
+        "\n  Answer as an institution (the page shows each comment's id; docs/standins.md tells more):"
+        f'\n    A="Authorization: Bearer $(cat {shlex.quote(str(key))})"; J="Content-Type: application/json"'
+        f'\n    curl -s -H "$A" {api}/comments/<id>        # its case_id'
+        f'\n    curl -s -H "$A" -H "$J" {api}/cases/<case_id>/accept -d {{}}'
+        f'\n    curl -s -H "$A" -H "$J" {api}/cases/<case_id>/answer -d '
+        '\'{"text": "Починим завтра.", "outcome": "planned"}\'\n'
+    )
+    if others:
+        told += (
+            f"\n  Other sources ({len(others)}) are read from the stand-ins too, not from the real platforms: "
+            "--no-standins changes that.\n"
+        )
+    return told
 
 
 def stream_state(instance: Instance, options: Options) -> str:

@@ -22,6 +22,7 @@ class Directory:
         self.root = root.resolve()
         self.log = self.root / "log"
         self.streams = self.root / "nats"
+        self.standins = self.root / "standins"
         self.lock = self.root / "lock"
         self.ports = self.root / "ports.json"
         self.author_key = self.root / "author.key"
@@ -36,7 +37,7 @@ class Directory:
     def make(self) -> None:
         """Creates what is missing; raises RunError where this user may not write."""
         try:
-            for path in (self.root, self.log, self.streams):
+            for path in (self.root, self.log, self.streams, self.standins):
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
             probe = self.root / "writable"
             probe.touch()

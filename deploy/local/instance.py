@@ -20,6 +20,9 @@ from deploy.local import leash
 from deploy.local.directory import Directory, RunError, keep, new_password, new_sealing_key, write_private
 from deploy.local.ports import ADDRESS, SERVICES, Ports
 from deploy.local.supervision import DRAIN_S, ROOT, Condition, Program, Supervisor
+from deploy.standins.administrator import Administrator, ConnectError, source_id
+from deploy.standins.ok.standin import PATH as OK_PATH
+from deploy.standins.region import NAMES, Platform
 
 READY_S = 90.0
 """How long a service may take to be ready; the first start writes its tables and loads the model."""
@@ -52,8 +55,10 @@ def settings(directory: Directory, ports: Ports, environ: Mapping[str, str]) -> 
         "OTKLIK_AUTHOR_KEY_FILE": str(directory.author_key),
         "OTKLIK_SOURCES_KEY_FILE": str(directory.sources_key),
         **{f"OTKLIK_{service.upper()}_PORT": str(getattr(ports, service)) for service in SERVICES},
+        **{f"OTKLIK_{platform.upper()}_URL": _api(ports, platform) for platform in ports.standins},
     }
     defaults = {
+        **({"OTKLIK_PUBLIC_URL": ports.url("ingest")} if ports.standins else {}),
         "OTKLIK_NATS_MAX_FILE": "4GB",
         "OTKLIK_INGEST_DATABASE_URL": f"sqlite:///{directory.root / 'ingest.db'}",
         "OTKLIK_ROUTING_DATABASE_URL": f"sqlite:///{directory.root / 'routing.db'}",
@@ -67,8 +72,13 @@ def broker_text(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def programs() -> list[Program]:
-    """The broker and the three services."""
+def _api(ports: Ports, platform: Platform) -> str:
+    """Where connectors find a stand-in."""
+    return ports.page(platform) + (OK_PATH if platform == "ok" else "")
+
+
+def programs(directory: Directory, ports: Ports) -> list[Program]:
+    """The broker, the three services, and the stand-ins where there are to be any."""
     broker = Path(sysconfig.get_path("scripts")) / "nats-server"
     if not broker.exists():
         raise RunError(f"{broker} is missing. `make setup` installs it.")
@@ -76,7 +86,13 @@ def programs() -> list[Program]:
         Program(name=service, command=[sys.executable, "-m", f"services.{service}", "serve"]) for service in SERVICES
     ]
     config = ROOT / "deploy/nats/nats.conf"
-    return [Program(name="broker", command=[str(broker), "--config", str(config)], is_service=False), *served]
+    run = [Program(name="broker", command=[str(broker), "--config", str(config)], is_service=False), *served]
+    if ports.standins:
+        # As platforms do, they outlive the services.
+        options = [text for name, port in ports.standins.items() for text in ("--at", f"{name}={port}")]
+        command = [sys.executable, "-m", "deploy.standins", *options, "--keep", str(directory.standins)]
+        run.append(Program(name="standins", command=command, is_service=False))
+    return run
 
 
 def await_predecessor(directory: Directory, say: Callable[[str], None]) -> None:
@@ -100,7 +116,7 @@ class Instance:
         self.directory = directory
         self.ports = ports
         self.settings = settings(directory, ports, environ)
-        self._supervisor = Supervisor(directory, programs(), self.settings)
+        self._supervisor = Supervisor(directory, programs(directory, ports), self.settings)
         self._stream: subprocess.Popen[bytes] | None = None
         self._said_before = {log: log.stat().st_size for log in directory.log.glob("*.log")}
 
@@ -112,6 +128,8 @@ class Instance:
         self.command("admin-key", "shared.auth", *_admin_key(self.directory.admin_key))
         for service in SERVICES:
             self._await(service, f"{self.ports.url(service)}/readyz")
+        for platform in self.ports.standins:
+            self._await("standins", self.ports.page(platform))
 
     def import_region(self) -> bool:
         """Loads the sample's registry unless exactly it was loaded before; returns whether it did."""
@@ -124,6 +142,23 @@ class Instance:
         self.command("import", "services.routing", "import", str(REGION))
         write_private(marker, digest.hexdigest())
         return True
+
+    def connect_standins(self) -> list[str]:
+        """Adds a source for each stand-in and tells it the hook; takes away those of stand-ins that are left out.
+
+        Returns the ids of all other sources. Raises RunError.
+        """
+        key = self.directory.admin_key.read_text(encoding="ascii").strip()
+        try:
+            with Administrator(self.ports.url("ingest"), key) as administrator:
+                for platform in NAMES:
+                    if platform in self.ports.standins:
+                        administrator.connect(platform, self.ports.page(platform))
+                    else:
+                        administrator.disconnect(source_id(platform))
+                return administrator.others()
+        except ConnectError as error:
+            raise RunError(f"the stand-ins cannot be connected: {error}; see {self.directory.log}") from error
 
     def stream(self, arguments: Sequence[str]) -> None:
         """Begins to replay comments beside the services; `arguments` are those of ingest's `replay`."""

@@ -1,14 +1,17 @@
-"""Where the parts listen, always on 127.0.0.1: the services on fixed ports, the broker on free ones it then keeps."""
+"""Where the parts listen, always on 127.0.0.1: services and stand-ins on fixed ports, the broker on free ones that it
+keeps."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
 
 from deploy.local.directory import RunError, write_private
+from deploy.standins.region import PORTS as STANDINS
+from deploy.standins.region import Platform
 
 ADDRESS = "127.0.0.1"
 SERVICES = {"ingest": 8001, "classifier": 8002, "routing": 8003}
@@ -28,10 +31,16 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     classifier: int
     routing: int
     broker: BrokerPorts
+    standins: Mapping[Platform, int]
+    """Of those that are started."""
 
     def url(self, service: str) -> str:
         """The root address of `service`."""
         return f"http://{ADDRESS}:{getattr(self, service)}"
+
+    def page(self, platform: Platform) -> str:
+        """The root address of a stand-in."""
+        return f"http://{ADDRESS}:{self.standins[platform]}"
 
 
 def is_free(port: int) -> bool:
@@ -58,21 +67,31 @@ def pick(count: int) -> list[int]:
             probe.close()
 
 
-def choose(environ: Mapping[str, str], remembered: Path) -> Ports:
+def choose(environ: Mapping[str, str], remembered: Path, standins: Collection[Platform] = ()) -> Ports:
     """The ports of this run; raises RunError for a number that is none, is given twice, or is taken."""
     chosen: dict[str, int] = {}
-    for service, default in SERVICES.items():
-        variable = f"OTKLIK_{service.upper()}_PORT"
-        port = _number(variable, environ.get(variable) or str(default))
-        if port in chosen.values():
-            raise RunError(f"{variable}: two services cannot share port {port}.")
-        if not is_free(port):
-            raise RunError(
-                f"port {port} for {service} is in use. Stop what listens there, "
-                f"or choose another: {variable}=<port> (make run {service.upper()}_PORT=<port>)."
-            )
-        chosen[service] = port
-    return Ports(broker=_broker(environ, remembered), **chosen)
+    services = {service: _port(environ, service.upper(), service, port, chosen) for service, port in SERVICES.items()}
+    doubles = {
+        platform: _port(environ, f"STANDIN_{platform.upper()}", f"the stand-in of {platform}", port, chosen)
+        for platform, port in STANDINS.items()
+        if platform in standins
+    }
+    return Ports(broker=_broker(environ, remembered), standins=doubles, **services)
+
+
+def _port(environ: Mapping[str, str], name: str, what: str, default: int, chosen: dict[str, int]) -> int:
+    """One port, noted among those `chosen`."""
+    variable = f"OTKLIK_{name}_PORT"
+    port = _number(variable, environ.get(variable) or str(default))
+    if port in chosen.values():
+        raise RunError(f"{variable}: two services cannot share port {port}.")
+    if not is_free(port):
+        raise RunError(
+            f"port {port} for {what} is in use. Stop what listens there, "
+            f"or choose another: {variable}=<port> (make run {name}_PORT=<port>)."
+        )
+    chosen[name] = port
+    return port
 
 
 def _broker(environ: Mapping[str, str], remembered: Path) -> BrokerPorts:

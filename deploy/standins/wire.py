@@ -14,7 +14,8 @@ import msgspec
 ADDRESS = "127.0.0.1"
 MAX_HEAD = 64 * 1024
 MAX_BODY = 4 * 1024 * 1024
-_REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict"}
+IDLE_SECONDS = 120.0
+"""How long a connection may say nothing."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,18 +35,20 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         except msgspec.MsgspecError:
             return {}
 
-    def form(self) -> dict[str, object]:
+    def form(self) -> dict[str, str]:
         """The body's fields, where it is a form."""
-        kind = self.headers.get("content-type", "")
-        return dict(parse_qsl(self.body.decode())) if kind.startswith("application/x-www-form-urlencoded") else {}
+        if not self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return {}
+        return dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True))
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What is answered: `json` is encoded, `text` sent as it is."""
+    """What is answered: `json` is encoded, `text` and `html` sent as they are."""
 
     status: int = 200
     json: object = None
     text: str | None = None
+    html: str | None = None
     headers: dict[str, str] = {}
 
 
@@ -100,8 +103,8 @@ class Wire:
                 await writer.wait_closed()
 
 
-class Standin:
-    """What every stand-in has: a server, an address, a beginning and an end."""
+class Served:
+    """A server with an address, a beginning and an end."""
 
     def __init__(self) -> None:
         self._wire = Wire(self.answer)
@@ -130,20 +133,11 @@ class Standin:
         await self.stop()
 
 
-async def serve(standin: Standin, port: int) -> None:
-    """Listens until cancelled."""
-    await standin.start(port)
-    try:
-        print(f"{type(standin).__name__} at {standin.address}", flush=True)  # noqa: T201  # a command's output
-        await asyncio.Event().wait()
-    finally:
-        await standin.stop()
-
-
 async def _read(reader: asyncio.StreamReader) -> Request | None:
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
+        async with asyncio.timeout(IDLE_SECONDS):
+            head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, TimeoutError):
         return None
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, _ = first.split(" ", 2)
@@ -158,16 +152,23 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
         path=unquote(parts.path),
         query=dict(parse_qsl(parts.query, keep_blank_values=True)),
         headers=headers,
-        body=await reader.readexactly(length),
+        body=await _body(reader, length),
     )
 
 
+async def _body(reader: asyncio.StreamReader, length: int) -> bytes:
+    async with asyncio.timeout(IDLE_SECONDS):
+        return await reader.readexactly(length)
+
+
 def _encode(answer: Answer) -> bytes:
-    if answer.text is not None:
+    if answer.html is not None:
+        kind, body = "text/html; charset=utf-8", answer.html.encode()
+    elif answer.text is not None:
         kind, body = "text/plain; charset=utf-8", answer.text.encode()
     else:
         kind, body = "application/json", b"" if answer.json is None else msgspec.json.encode(answer.json)
     headers = {"Content-Type": kind, "Content-Length": str(len(body))} | answer.headers
-    lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Answer')}"]
+    lines = [f"HTTP/1.1 {answer.status} -"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body

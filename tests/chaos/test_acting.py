@@ -19,7 +19,7 @@ import pytest
 from deploy.standins.faults import Fault
 from deploy.standins.max import MaxStandin
 from deploy.standins.telegram import TelegramStandin
-from deploy.standins.vk import Access, VkStandin
+from deploy.standins.vk import VkStandin
 from services.ingest.actions.decision import MAY_BE_DONE
 from services.ingest.sources.source import Secrets, Source
 from services.ingest.store import MIGRATIONS
@@ -104,19 +104,14 @@ async def test_killed_in_the_middle_of_actions(nats_url: str, sqlite_url: str) -
     chance = random.Random(seed)
     print(f"seed {seed}")
     migrate(sqlite_url, MIGRATIONS)
-    vk, telegram, max_ = VkStandin(), TelegramStandin(token=TOKEN), MaxStandin(token=TOKEN)
+    vk, telegram, max_ = VkStandin.town(GROUP), TelegramStandin(token=TOKEN), MaxStandin(token=TOKEN)
     async with vk, telegram, max_, await Bus.connect(nats_url, name="test") as bus:
         await bus.ensure()
         for spec in SPECS.values():
             await bus.jetstream.add_consumer(spec.stream, consumer_config(spec))
-        owner = vk.world.group(GROUP, "Администрация")
-        wall = vk.world.thing("wall", owner, 7)
+        wall = vk.world.thing("wall", -GROUP, 7)
         # Nothing but looking keeps a reply from coming twice.
         vk.methods.guid_works = False
-        vk.tokens |= {
-            "community": Access(kind="community", group=GROUP),
-            "user": Access(kind="user", group=GROUP, user=1),
-        }
         sources = [
             source("vk", f"vk:-{GROUP}", secrets=Secrets(community_token="community", user_token="user")),
             source(
@@ -145,8 +140,8 @@ async def test_killed_in_the_middle_of_actions(nats_url: str, sqlite_url: str) -
         acting = Acting(orders)
         try:
             for _ in range(KILLS):
-                vk.lose["wall.createComment"] = chance.randrange(3)
-                vk.hang["wall.createComment"] = chance.choice([0.0, 0.05, 0.2])
+                vk.faults.add("wall.createComment", Fault(kind="lose"), chance.randrange(3))
+                vk.faults.slow["wall.createComment"] = chance.choice([0.0, 0.05, 0.2])
                 for kind in ("lose", "drop", "delay"):
                     fault = Fault(kind=kind, seconds=0.2)  # type: ignore[arg-type]  # three of its kinds
                     telegram.faults.add("sendMessage", fault, chance.randrange(2))
@@ -154,7 +149,7 @@ async def test_killed_in_the_middle_of_actions(nats_url: str, sqlite_url: str) -
                 await acting.start()
                 await asyncio.sleep(chance.uniform(0.2, 1.8))
                 await acting.kill()
-            vk.hang.clear()
+            vk.faults.slow.clear()
             await acting.start()
             outcomes = await told(bus)
         finally:

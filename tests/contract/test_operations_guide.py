@@ -14,7 +14,10 @@ from shared.settings import describe_settings
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/operations.md").read_text()
-OF_THE_RUN = {"OTKLIK_DATA_DIR", "OTKLIK_RUN_SECONDS", "OTKLIK_NATS_MAX_FILE", "OTKLIK_VERSION", "OTKLIK_IMAGES"}
+OF_THE_RUN = {
+    *("OTKLIK_DATA_DIR", "OTKLIK_RUN_SECONDS", "OTKLIK_NATS_MAX_FILE", "OTKLIK_VERSION", "OTKLIK_IMAGES"),
+    *(f"OTKLIK_STANDIN_{platform}_PORT" for platform in ("VK", "TELEGRAM", "MAX", "OK")),
+}
 """Read by `make run` or compose, not by a service."""
 OF_COMMANDS = {"OTKLIK_NATS_PORT", "OTKLIK_KEY", "OTKLIK_KEY_FILE"}
 """Read by `make run` or by `replay`."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,7 +23,15 @@ from deploy.local.directory import Directory
 from deploy.local.ports import is_free, pick
 from deploy.local.supervision import ROOT
 
-PORTS = ("OTKLIK_INGEST_PORT", "OTKLIK_CLASSIFIER_PORT", "OTKLIK_ROUTING_PORT")
+PORTS = (
+    "OTKLIK_INGEST_PORT",
+    "OTKLIK_CLASSIFIER_PORT",
+    "OTKLIK_ROUTING_PORT",
+    "OTKLIK_STANDIN_VK_PORT",
+    "OTKLIK_STANDIN_TELEGRAM_PORT",
+    "OTKLIK_STANDIN_MAX_PORT",
+    "OTKLIK_STANDIN_OK_PORT",
+)
 START_S = 120.0
 SAMPLE = ROOT / "deploy/sample/comments.ndjson"
 COMMENTS = 25
@@ -43,7 +52,7 @@ class Run:
 
     def __init__(self, root: Path) -> None:
         self.directory = Directory(root / "data")
-        self.ports = dict(zip(PORTS, pick(3), strict=True))
+        self.ports = dict(zip(PORTS, pick(len(PORTS)), strict=True))
         self.output = root / "output.txt"
         self.process: subprocess.Popen[bytes] | None = None
         self.family: list[psutil.Process] = []
@@ -235,6 +244,75 @@ def test_stopped_and_killed_it_goes_on_where_it_was(run: Run, comments: Path) ->
     assert run.process.wait(timeout=60) == 1
     assert "supervisor ended by itself" in run.said
     assert until(run.nothing_left)
+
+
+def standin(run: Run, platform: str, path: str, **fields: str) -> str:
+    """A stand-in's answer, to a form where there are fields."""
+    url = f"http://127.0.0.1:{run.ports[f'OTKLIK_STANDIN_{platform.upper()}_PORT']}{path}"
+    data = urllib.parse.urlencode(fields).encode() if fields else None
+    with urllib.request.urlopen(url, data, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def written(run: Run, platform: str) -> list[dict[str, Any]]:
+    """All comments on a stand-in."""
+    return [it for post in json.loads(standin(run, platform, "/standin/shown"))["posts"] for it in post["comments"]]
+
+
+def ask(run: Run, platform: str, text: str) -> str:
+    """A citizen writes; the comment's id as Otklik knows it."""
+    post = json.loads(standin(run, platform, "/standin/shown"))["posts"][0]["id"]
+    assert text in standin(run, platform, "/say", post=post, text=text, who="102")
+    return f"{platform}:{written(run, platform)[-1]['id']}"
+
+
+def arrives(run: Run, comment: str) -> bool:
+    """Whether routing knows the comment."""
+    try:
+        return bool(run.get("routing", f"/v1/comments/{comment}")["tag"])
+    except urllib.error.HTTPError as error:
+        assert error.code == 404
+        return False
+
+
+@pytest.mark.slow
+def test_what_is_written_on_a_stand_in_arrives_also_after_a_restart(run: Run) -> None:
+    run.start("--no-stream", http_proxy="http://127.0.0.1:9")
+    run.await_up()
+    for platform in ("vk", "telegram", "max", "ok"):
+        assert f"http://127.0.0.1:{run.ports[f'OTKLIK_STANDIN_{platform.upper()}_PORT']}/" in run.said
+    sources = run.get("ingest", "/v1/sources")["items"]
+    assert [it["id"] for it in sources] == ["standin-max", "standin-ok", "standin-telegram", "standin-vk"]
+    assert all(it["acting"] for it in sources)
+    comments = [ask(run, platform, "Когда включат воду?") for platform in ("vk", "telegram", "max")]
+    for comment in comments:
+        assert until(lambda comment=comment: arrives(run, comment)), comment  # type: ignore[misc]  # bound at once
+    assert run.interrupt() == 0
+    assert run.nothing_left()
+
+    # What stood there stands there, and what is new is no repetition of it.
+    run.start("--no-stream")
+    run.await_up()
+    for platform in ("vk", "telegram", "max"):
+        assert [it["text"] for it in written(run, platform)] == ["Когда включат воду?"]
+        comment = ask(run, platform, "Воды так и нет, примите меры!")
+        assert comment not in comments
+        assert until(lambda comment=comment: arrives(run, comment)), comment  # type: ignore[misc]  # bound at once
+    assert run.interrupt() == 0
+
+    run.start("--no-stream", "--no-standins")
+    run.await_up()
+    assert run.get("ingest", "/v1/sources")["items"] == []
+    assert is_free(run.ports["OTKLIK_STANDIN_VK_PORT"])
+    assert "stand-in" not in run.said
+
+
+def test_a_platform_whose_address_is_set_has_no_stand_in(run: Run) -> None:
+    run.start("--no-stream", OTKLIK_VK_URL="http://127.0.0.1:9/method")
+    run.await_up()
+    assert "Telegram" in run.said
+    assert "VK" not in run.said
+    assert is_free(run.ports["OTKLIK_STANDIN_VK_PORT"])
 
 
 def test_it_stops_by_itself_when_told_so(run: Run) -> None:

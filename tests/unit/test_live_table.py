@@ -12,7 +12,7 @@ from deploy.local import figures, screen
 from deploy.local.figures import Figures, Gauges
 from deploy.local.ports import BrokerPorts, Ports
 
-PORTS = Ports(ingest=1, classifier=2, routing=3, broker=BrokerPorts(client=4, monitor=5))
+PORTS = Ports(ingest=1, classifier=2, routing=3, broker=BrokerPorts(client=4, monitor=5), standins={})
 
 
 @pytest.mark.parametrize("name", ["Школа [7]", "[/x] Дом культуры", "[bold]"])

@@ -1,5 +1,5 @@
 """The stand-in for MAX: one channel with comments under its posts, and one bot in it. A test double."""
 
-from deploy.standins.max.server import MaxStandin
+from deploy.standins.max.standin import MaxStandin
 
 __all__ = ["MaxStandin"]

@@ -6,6 +6,8 @@ import time
 
 import msgspec
 
+from deploy.standins.page import Page, Post, Shown
+
 BOT = {"user_id": 900, "first_name": "Bot", "is_bot": True}
 
 Json = dict[str, object]
@@ -26,6 +28,11 @@ class Kept(msgspec.Struct, kw_only=True):
         """Milliseconds."""
         return self.sequence >> 16
 
+    @property
+    def by_bot(self) -> bool:
+        """Whether our bot wrote it."""
+        return self.sender is not None
+
 
 class Channel:
     """Posts and comments; `tell` hears of each change."""
@@ -45,7 +52,7 @@ class Channel:
         """A post appears, at `at` milliseconds or now; returns its mid."""
         post = self.keep(text, at=at)
         self.posts[post.mid] = post
-        self.tell({"update_type": "message_created", "message": self.shown(post)})
+        self.tell({"update_type": "message_created", "message": self.as_told(post)})
         return post.mid
 
     def comment(self, post: str, text: str, *, to: str | None = None, at: int | None = None, told: bool = True) -> str:
@@ -54,13 +61,13 @@ class Channel:
         comment = self.keep(text, post=post, to=to, at=at)
         self.comments[comment.mid] = comment
         if told:
-            self.tell({"update_type": "comment_created", "message": self.shown(comment)})
+            self.tell({"update_type": "comment_created", "message": self.as_told(comment)})
         return comment.mid
 
     def edit(self, mid: str, text: str) -> None:
         """A comment is edited."""
         self.comments[mid].text = text
-        self.tell({"update_type": "comment_edited", "message": self.shown(self.comments[mid])})
+        self.tell({"update_type": "comment_edited", "message": self.as_told(self.comments[mid])})
 
     def remove(self, mid: str, by: int = 77) -> None:
         """A comment is deleted."""
@@ -70,7 +77,7 @@ class Channel:
 
     def replies_to(self, mid: str) -> list[Kept]:
         """What the bot wrote in answer to a comment."""
-        return [it for it in self.comments.values() if it.to == mid and it.sender is BOT]
+        return [it for it in self.comments.values() if it.to == mid and it.by_bot]
 
     def keep(
         self, text: str, *, post: str | None = None, to: str | None = None, at: int | None = None,
@@ -82,7 +89,7 @@ class Channel:
         mid = f"mid.{self.chat & (2**64 - 1):016x}{sequence:016x}"
         return Kept(mid=mid, sequence=sequence, text=text, post=post, to=to, sender=sender)
 
-    def shown(self, kept: Kept) -> Json:
+    def as_told(self, kept: Kept) -> Json:
         """As MAX shows it."""
         recipient: Json = {"chat_type": "channel", "chat_id": self.chat}
         shown: Json = {
@@ -99,12 +106,18 @@ class Channel:
             shown["link"] = {"type": "reply", "chat_id": self.chat, "message": body}
         return shown
 
-    def page(self) -> str:
-        """Everything, for people to read."""
-        lines = ["Stand-in for MAX: the channel", ""]
-        for post in self.posts.values():
-            lines.append(f"{post.mid} {post.text}")
-            for it in self.comments.values():
-                if it.post == post.mid:
-                    lines.append(f"    {it.mid} {'[page] ' if it.sender is BOT else ''}{it.text}")
-        return "\n".join(lines)
+    def seen(self, name: str) -> Page:
+        """What people see in the channel, the newest first. MAX tells nobody who wrote, the page's people neither."""
+        posts = [
+            Post(
+                id=post.mid,
+                text=post.text,
+                comments=[_seen(it) for it in self.comments.values() if it.post == post.mid],
+            )
+            for post in reversed(self.posts.values())
+        ]
+        return Page(id=f"max:{self.chat}", name=name, posts=posts, page_writes=False, citizens_known=False)
+
+
+def _seen(kept: Kept) -> Shown:
+    return Shown(id=kept.mid, to=kept.to, by_page=kept.by_bot, text=kept.text, at=kept.at // 1_000)

@@ -1,21 +1,6 @@
-"""`python -m deploy.standins.telegram`: the stand-in for Telegram, until it is interrupted."""
+"""`python -m deploy.standins.telegram`: the stand-in as a process of its own."""
 
-from __future__ import annotations
-
-import asyncio
-
-import click
-
-from deploy.standins.telegram.server import TelegramStandin
-from deploy.standins.wire import serve
-
-
-@click.command()
-@click.option("--port", default=8011, show_default=True)
-def main(port: int) -> None:
-    """The stand-in for Telegram."""
-    asyncio.run(serve(TelegramStandin(), port))
-
+from deploy.standins.command import command
 
 if __name__ == "__main__":
-    main(prog_name="python -m deploy.standins.telegram")
+    command("telegram")(prog_name="python -m deploy.standins.telegram")

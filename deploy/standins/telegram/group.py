@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from deploy.standins.page import Page, Post, Shown
+
 ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
 AS_CHANNEL = {"id": 136817688, "is_bot": True, "first_name": "Channel"}
 SERVICE = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
@@ -79,7 +81,7 @@ class Group:
         found = []
         for message in self.messages.values():
             replied = message.get("reply_to_message")
-            by_bot = isinstance(sender := message.get("from"), dict) and sender.get("id") == self.bot
+            by_bot = _id(message.get("from")) == self.bot
             if by_bot and isinstance(replied, dict) and replied.get("message_id") == number:
                 found.append(message)
         return found
@@ -99,11 +101,33 @@ class Group:
         self.messages[number] = message | more
         return self.messages[number]
 
-    def page(self) -> str:
-        """All messages, for people to read."""
-        lines = ["Stand-in for Telegram: the discussion group", ""]
-        for number, message in self.messages.items():
-            indent = "" if message.get("is_automatic_forward") else "    "
-            by_bot = isinstance(sender := message.get("from"), dict) and sender.get("id") == self.bot
-            lines.append(f"{indent}{number} {'[page] ' if by_bot else ''}{message.get('text') or '…'}")
-        return "\n".join(lines)
+    def by_page(self, message: Json) -> bool:
+        """Whether the bot wrote it, or somebody in the page's name."""
+        chat = _id(message.get("sender_chat"))
+        return _id(message.get("from")) == self.bot or chat in (self.group, self.channel)
+
+    def seen(self, name: str) -> Page:
+        """What people see below the channel's posts, the newest first."""
+        posts = [self._seen_post(post, copy) for post, copy in reversed(self.posts.items())]
+        return Page(id=f"telegram:{self.channel}", name=name, posts=posts)
+
+    def _seen_post(self, post: int, copy: int) -> Post:
+        below = [it for it in self.messages.values() if it.get("message_thread_id") == copy]
+        text = str(self.messages.get(copy, {}).get("text", ""))
+        return Post(id=str(post), text=text, comments=[self._seen(it, copy) for it in below])
+
+    def _seen(self, message: Json, copy: int) -> Shown:
+        replied = message.get("reply_to_message")
+        to = replied.get("message_id") if isinstance(replied, dict) else None
+        return Shown(
+            id=f"{self.group}:{message['message_id']}",
+            to=None if to in (None, copy) else f"{self.group}:{to}",
+            author=str(_id(message.get("from"))),
+            by_page=self.by_page(message),
+            text=str(message.get("text") or "…"),
+            at=int(str(message["date"])),
+        )
+
+
+def _id(of: object) -> object:
+    return of.get("id") if isinstance(of, dict) else None

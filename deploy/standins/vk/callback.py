@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 import msgspec
 
+from deploy.standins.delivery import Delivery, Target, Waiting
+
 MAX_POSTPONED = 3 * 3_600.0
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One call of the hook and what came of it; status 0 is no answer at all."""
 
     event: dict[str, Any]
@@ -21,24 +23,28 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     body: str
 
 
-class CallbackServer:
-    """One server of a community. Deliveries go out in order, one at a time."""
+class Callback(msgspec.Struct, frozen=True, kw_only=True):
+    """What an administrator sets up on the site."""
 
-    def __init__(self, url: str, *, group: int, secret: str | None, confirmation: str, retry_seconds: float) -> None:
-        self.url = url
-        self.group = group
-        self.secret = secret
-        self.confirmation = confirmation
-        self.retry_seconds = retry_seconds
-        """Between two attempts; VK takes minutes."""
-        self.repeat = 1
-        """How often each event is delivered although it was taken."""
+    url: str
+    group: int
+    secret: str | None
+    confirmation: str
+    retry_seconds: float = 0.05
+    """Between two attempts; VK takes minutes."""
+
+
+class CallbackServer(Delivery):
+    """One server of a community. Deliveries go out one at a time."""
+
+    def __init__(self, callback: Callback) -> None:
+        super().__init__(self._open, retry_seconds=callback.retry_seconds)
+        self.callback = callback
+        self.group = callback.group
         self.confirmed = False
         self.gone = asyncio.Event()
         """Set once the hook said `remove`."""
-        self.deliveries: list[Delivery] = []
-        self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._client = httpx.AsyncClient(timeout=10.0, trust_env=False)
+        self.deliveries: list[Call] = []
 
     @property
     def removed(self) -> bool:
@@ -47,56 +53,39 @@ class CallbackServer:
 
     async def confirm(self) -> bool:
         """Asks for the confirmation string; True when it comes, alone and exact."""
-        said = await self._send({"type": "confirmation", "group_id": self.group}, retry=0)
-        self.confirmed = said.status == 200 and said.body == self.confirmation
+        async with httpx.AsyncClient(timeout=10.0, trust_env=False) as client:
+            said, _ = await self._send(client, {"type": "confirmation", "group_id": self.group}, retry=0)
+        self.confirmed = said.status == 200 and said.body == self.callback.confirmation
         return self.confirmed
 
-    def add(self, event: dict[str, Any]) -> None:
-        """Queues an event."""
+    def put(self, event: object) -> None:
+        """Queues an event, unless the server is removed."""
         if not self.removed:
-            self._waiting.put_nowait(event)
+            super().put(event)
 
-    async def run(self) -> None:
-        """Delivers until it is cancelled, or until the hook answers `remove`."""
-        try:
-            while not self.removed:
-                event = await self._waiting.get()
-                for _ in range(self.repeat):
-                    await self._deliver(event)
-                self._waiting.task_done()
-        finally:
-            await self._client.aclose()
+    def _open(self) -> Target | None:
+        return None if self.removed else Target(url=self.callback.url, header="")
 
-    async def drained(self) -> None:
-        """Returns once everything was taken."""
-        await self._waiting.join()
+    async def _call(self, client: httpx.AsyncClient, target: Target, waiting: Waiting) -> bool:
+        said, postponed = await self._send(client, waiting.event, retry=waiting.tried)
+        if said.body == "remove":
+            self.gone.set()
+        await asyncio.sleep(postponed)
+        return said.status == 200 and said.body == "ok"
 
-    async def _deliver(self, event: dict[str, Any]) -> None:
-        retry = 0
-        while not self.removed:
-            said = await self._send(event, retry=retry)
-            if said.status == 200 and said.body == "ok":
-                return
-            if said.body == "remove":
-                self.gone.set()
-                return
-            retry += 1
-            await asyncio.sleep(self.retry_seconds)
-
-    async def _send(self, event: dict[str, Any], *, retry: int) -> Delivery:
-        body = event | ({"secret": self.secret} if self.secret else {})
+    async def _send(self, client: httpx.AsyncClient, event: dict[str, Any], *, retry: int) -> tuple[Call, float]:
+        """The call, and how long the hook asks to wait before the next."""
+        body = event | ({"secret": self.callback.secret} if self.callback.secret else {})
         headers = {"Content-Type": "application/json"} | ({"X-Retry-Counter": str(retry)} if retry else {})
         status, text, postponed = 0, "", 0.0
         try:
-            answer = await self._client.post(self.url, content=msgspec.json.encode(body), headers=headers)
+            answer = await client.post(self.callback.url, content=msgspec.json.encode(body), headers=headers)
             status, text = answer.status_code, answer.text
             if status in (410, 429, 503):
                 with contextlib.suppress(ValueError):
                     postponed = min(float(answer.headers.get("retry-after", "0")), MAX_POSTPONED)
         except httpx.HTTPError:
             pass
-        made = Delivery(event=event, retry=retry, status=status, body=text)
+        made = Call(event=event, retry=retry, status=status, body=text)
         self.deliveries.append(made)
-        if postponed:
-            await asyncio.sleep(postponed)
-        return made
+        return made, postponed

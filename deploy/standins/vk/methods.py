@@ -251,7 +251,7 @@ def _shown_thing(thing: Thing) -> Fields:
     match kind:
         case "wall":
             pinned = {"is_pinned": 1} if thing.pinned else {}
-            return shown | {"from_id": owner, "text": "…", "comments": {"count": len(live)}} | pinned
+            return shown | {"from_id": owner, "text": thing.text, "comments": {"count": len(live)}} | pinned
         case "board":
             return {
                 "id": number,

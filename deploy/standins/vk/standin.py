@@ -5,27 +5,43 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from typing import Any
 
 import msgspec
 
-from deploy.standins.vk import wall
-from deploy.standins.vk.callback import CallbackServer
+from deploy.standins.delivery import Manner
+from deploy.standins.page import Names, Page
+from deploy.standins.standin import NoSuchOrder, Standin
+from deploy.standins.vk.callback import Callback, CallbackServer
 from deploy.standins.vk.long_poll import LongPoll
-from deploy.standins.vk.loopback import Asked, HangUp, Loopback, Said
 from deploy.standins.vk.methods import Access, ApiError, Methods
-from deploy.standins.vk.world import World
+from deploy.standins.vk.sight import comment_id, find_comment, find_post, post_id, seen
+from deploy.standins.vk.world import Key, Thing, World
+from deploy.standins.wire import Answer, Request
 
 _A_SECOND = {"community": 20, "user": 3, "service": 3}
-_NOT_FOUND = Said(status=404)
-_HTML = (("Content-Type", "text/html; charset=utf-8"),)
+GROUP = 456
+NAME = "Администрация Светлогорска"
 
 
-class VkStandin:
-    """A test double of api.vk.com. Within its context it serves on `address`; what happens is told through `world`."""
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stand-in goes on from."""
 
-    def __init__(self, *, port: int = 0) -> None:
+    names: dict[int, str]
+    things: list[Thing]
+    callbacks: list[Callback] = []
+    waiting: list[dict[str, Any]] = []
+    """Events that no hook took yet."""
+
+
+class VkStandin(Standin):
+    """A test double of api.vk.com. What happens is told through `world`."""
+
+    names = Names(ru="ВКонтакте (VK)", en="VK")
+
+    def __init__(self) -> None:
+        super().__init__()
         self.world = World(self._happened)
         self.methods = Methods(self.world, long_poll=self._server_of)
         self.tokens: dict[str, Access] = {}
@@ -33,34 +49,39 @@ class VkStandin:
         """Methods called, those within an `execute` too, with their parameters but the token."""
         self.limit_rates = False
         """Whether more calls in a second than VK allows are refused with error 6."""
-        self.fail: dict[str, deque[int]] = defaultdict(deque)
-        """By method (`*` for all): error codes to answer next instead of doing anything."""
-        self.lose: Counter[str] = Counter()
-        """By method: so many answers next are lost after the thing was done."""
-        self.hang: dict[str, float] = {}
-        """By method (`*` for all): seconds before anything is done."""
-        self.statuses: deque[tuple[int, bytes]] = deque()
-        """HTTP answers to give next instead of doing anything, whatever is asked of the API."""
         self.callbacks: list[CallbackServer] = []
+        self._recalled: Memory | None = None
         self._polls: dict[int, LongPoll] = defaultdict(LongPoll)
-        self._loopback = Loopback(self._handle, port=port)
         self._recent: dict[str, deque[float]] = defaultdict(deque)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    @property
-    def address(self) -> str:
-        """What connectors take for the API's."""
-        return self._loopback.address
+    @classmethod
+    def town(cls, group: int = GROUP, name: str = NAME) -> VkStandin:
+        """A community with three tokens, `community`, `user` (of its administrator) and `service`."""
+        made = cls()
+        made.world.group(group, name)
+        made.tokens |= {
+            "community": Access(kind="community", group=group),
+            "user": Access(kind="user", group=group, user=1),
+            "service": Access(kind="service"),
+        }
+        return made
 
-    async def __aenter__(self) -> VkStandin:
-        await self._loopback.__aenter__()
-        return self
+    async def start(self, port: int = 0) -> None:
+        await super().start(port)
+        kept, self._recalled = self._recalled, None
+        for callback in [] if kept is None else kept.callbacks:
+            made = self._call_back(callback)
+            for event in [] if kept is None else kept.waiting:
+                made.put(event)
 
-    async def __aexit__(self, *error: object) -> None:
+    async def stop(self) -> None:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._loopback.__aexit__(*error)
+        for each in self.callbacks:
+            await each.stop()
+        await super().stop()
 
     def long_poll(self, group: int) -> LongPoll:
         """A community's events."""
@@ -70,10 +91,93 @@ class VkStandin:
         self, url: str, *, group: int, secret: str | None, confirmation: str, retry_seconds: float = 0.05
     ) -> CallbackServer:
         """Sets up a server of the Callback API, as on the site; `confirm` it next."""
-        made = CallbackServer(url, group=group, secret=secret, confirmation=confirmation, retry_seconds=retry_seconds)
+        told = Callback(url=url, group=group, secret=secret, confirmation=confirmation, retry_seconds=retry_seconds)
+        return self._call_back(told)
+
+    def _call_back(self, callback: Callback) -> CallbackServer:
+        made = CallbackServer(callback)
         self.callbacks.append(made)
-        self._start(made.run())
+        made.start()
         return made
+
+    def shown(self) -> Page:
+        return seen(self.world, next(iter(self.world.names), None))
+
+    def publish_post(self, text: str) -> str:
+        group = next(iter(self.world.names))
+        walls = [key[2] for key in self.world.things if key[:2] == ("wall", -group)]
+        return post_id(self.world.thing("wall", -group, max(walls, default=0) + 1, text=text))
+
+    def say(self, post: str, text: str, *, to: str | None, who: str) -> str:
+        key = find_post(self.world, post)
+        if self.world.things[key].closed:
+            raise ValueError("comments are closed")
+        answered = None if to is None else find_comment(self.world, to)[1]
+        author = key[1] if who == "page" else int(who)
+        return comment_id(key, self.world.comment(key, author, text, reply_to=answered))
+
+    def reword(self, comment: str, text: str) -> None:
+        self.world.edit(*find_comment(self.world, comment), text)
+
+    def remove_comment(self, comment: str) -> None:
+        self.world.delete(*find_comment(self.world, comment))
+
+    def deliver(self, manner: Manner) -> None:
+        for each in self.callbacks:
+            each.manner = manner
+
+    def undelivered(self) -> int:
+        return sum(len(each.waiting) for each in self.callbacks)
+
+    def memory(self) -> Memory:
+        return Memory(
+            names=self.world.names,
+            things=list(self.world.things.values()),
+            callbacks=[each.callback for each in self.callbacks],
+            waiting=[it.event for each in self.callbacks for it in each.waiting],
+        )
+
+    def recall(self, memory: bytes) -> None:
+        kept = msgspec.json.decode(memory, type=Memory)
+        self.world.recall(kept.names, kept.things)
+        self._recalled = kept
+
+    async def order(self, name: str, given: dict[str, Any]) -> object:
+        """`callback`: what the method takes, in place of all others; answers `confirmed`. `no_callback`: there are
+        none. `thing`: `kind`, `owner` and `object` of what can be commented on; answers its `id`. `rules`: any of
+        `limit_rates`, `guid_works`, and `failed` (codes that the long poll of `group` answers next)."""
+        if name == "callback":
+            old, self.callbacks = self.callbacks, []
+            made = self.callback(**given)
+            for each in old:
+                await each.stop()
+                made.take_over(each.waiting)
+            return {"confirmed": await made.confirm()}
+        if name == "no_callback":
+            while self.callbacks:
+                await self.callbacks.pop().stop()
+            return {}
+        if name == "thing":
+            key: Key = (given["kind"], int(given["owner"]), int(given["object"]))
+            return {"id": post_id(self.world.thing(*key))}
+        if name != "rules":
+            raise NoSuchOrder
+        self.limit_rates = given.get("limit_rates", self.limit_rates)
+        self.methods.guid_works = given.get("guid_works", self.methods.guid_works)
+        if "failed" in given:
+            self._polls[int(given["group"])].fail_next += given["failed"]
+        return {}
+
+    async def call(self, request: Request) -> Answer:
+        """Methods and the long poll."""
+        first, _, rest = request.path.lstrip("/").partition("/")
+        fields = dict(request.query) | request.form()
+        if first == "events" and rest.isdecimal():
+            wait = float(fields.get("wait", "25"))
+            return Answer(json=await self._polls[int(rest)].ask(fields.get("key", ""), fields.get("ts", ""), wait))
+        if first == "method" and request.method == "POST":
+            return await self._method(rest, fields)
+        return Answer(status=404, json={})
 
     def _start(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -86,41 +190,15 @@ class VkStandin:
             self._start(self._polls[group].wake())
         for each in self.callbacks:
             if each.group == group:
-                each.add(event)
+                each.put(event)
 
     def _server_of(self, group: int) -> dict[str, Any]:
         poll = self._polls[group]
         return {"server": f"{self.address}/events/{group}", "key": poll.key, "ts": str(poll.ts)}
 
-    async def _handle(self, asked: Asked) -> Said:
-        first, _, rest = asked.path.lstrip("/").partition("/")
-        if first == "events" and rest.isdecimal():
-            fields = asked.fields
-            wait = float(fields.get("wait", "25"))
-            return _json(await self._polls[int(rest)].ask(fields.get("key", ""), fields.get("ts", ""), wait))
-        if first == "method" and asked.method == "POST":
-            return await self._method(rest, asked.fields)
-        if first == "standin" and asked.method == "POST":
-            return await self._told(rest, asked.body)
-        return self._seen(first, asked)
-
-    def _seen(self, path: str, asked: Asked) -> Said:
-        """The pages for people; a form sent leads back to its page."""
-        if not path:
-            return Said(body=wall.front(self.world), headers=_HTML)
-        key = wall.find(self.world, path)
-        if key is None:
-            return _NOT_FOUND
-        if asked.method == "POST":
-            wall.written(self.world, key, asked.body)
-            return Said(status=303, headers=(("Location", f"/{path}"),))
-        return Said(body=wall.thing_page(self.world, key), headers=_HTML)
-
-    async def _method(self, name: str, fields: dict[str, str]) -> Said:
-        await asyncio.sleep(self.hang.get(name, self.hang.get("*", 0.0)))
-        if self.statuses:
-            status, body = self.statuses.popleft()
-            return Said(status=status, body=body)
+    async def _method(self, name: str, fields: dict[str, Any]) -> Answer:
+        if (instead := await self.faults.before(name)) is not None:
+            return instead
         secret = fields.pop("access_token", "")
         access = self.tokens.get(secret)
         try:
@@ -131,17 +209,14 @@ class VkStandin:
                 self._execute(access, fields) if name == "execute" else {"response": self._one(name, access, fields)}
             )
         except ApiError as error:
-            return _json({"error": {"error_code": error.code, "error_msg": "…", "request_params": []}})
-        if self.lose[name]:
-            self.lose[name] -= 1
-            raise HangUp
-        return _json(answer)
+            return Answer(json={"error": {"error_code": error.code, "error_msg": "…", "request_params": []}})
+        self.faults.after(name)
+        return Answer(json=answer)
 
     def _one(self, name: str, access: Access, fields: dict[str, Any]) -> Any:
         self.calls.append((name, fields))
-        for which in (name, "*"):
-            if self.fail[which]:
-                raise ApiError(self.fail[which].popleft())
+        if (code := self.faults.refusal(name)) is not None:
+            raise ApiError(code)
         try:
             return self.methods.call(name, access, fields)
         except (KeyError, ValueError):
@@ -149,8 +224,8 @@ class VkStandin:
 
     def _execute(self, access: Access, fields: dict[str, Any]) -> dict[str, Any]:
         self.calls.append(("execute", fields))
-        if self.fail["execute"]:
-            raise ApiError(self.fail["execute"].popleft())
+        if (code := self.faults.refusal("execute")) is not None:
+            raise ApiError(code)
         if access.kind == "service":
             raise ApiError(28)
         batch = self.methods.batch(str(fields.get("code", "")))
@@ -173,52 +248,3 @@ class VkStandin:
         if self.limit_rates and len(recent) >= _A_SECOND[access.kind]:
             raise ApiError(6)
         recent.append(now)
-
-    async def _told(self, what: str, body: bytes) -> Said:
-        """`POST /standin/<what>`, for whoever runs the stand-in as a process of its own.
-
-        `comment`, `edit`, `delete`, `restore`: `kind`, `owner` and `object` of a thing, which is made where it is not,
-        and what the method of `World` takes besides. `callback`: what the method takes; answers `confirmed`. `faults`:
-        any of `fail` (method: list of codes), `lose` and `hang` (method: number), `limit_rates`, `guid_works`,
-        `repeat` (deliveries of each event) and `failed` (codes of the long poll of `group`).
-        """
-        try:
-            given = msgspec.json.decode(body, type=dict[str, Any])
-            if what == "callback":
-                return _json({"confirmed": await self.callback(**given).confirm()})
-            if what == "faults":
-                self._break(given)
-                return _json({})
-            key = (given.pop("kind"), int(given.pop("owner")), int(given.pop("object")))
-            if key not in self.world.things:
-                self.world.thing(*key)
-            match what:
-                case "comment":
-                    return _json({"id": self.world.comment(key, **given)})
-                case "edit":
-                    self.world.edit(key, **given)
-                case "delete":
-                    self.world.delete(key, **given)
-                case "restore":
-                    self.world.restore(key, **given)
-                case _:
-                    return _NOT_FOUND
-        except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
-            return Said(status=400)
-        return _json({})
-
-    def _break(self, given: dict[str, Any]) -> None:
-        for method, codes in given.get("fail", {}).items():
-            self.fail[method] += codes
-        self.lose.update(given.get("lose", {}))
-        self.hang |= given.get("hang", {})
-        self.limit_rates = given.get("limit_rates", self.limit_rates)
-        self.methods.guid_works = given.get("guid_works", self.methods.guid_works)
-        for each in self.callbacks:
-            each.repeat = given.get("repeat", each.repeat)
-        if "failed" in given:
-            self._polls[int(given["group"])].fail_next += given["failed"]
-
-
-def _json(value: object) -> Said:
-    return Said(body=msgspec.json.encode(value))

@@ -36,6 +36,9 @@ _OWNERS: dict[Kind, str] = {
     "board": "topic_owner_id",
 }
 
+FIRST_COMMENT = 100
+"""Of a wall; posts have the numbers below."""
+
 
 class Comment(msgspec.Struct, kw_only=True):
     """One comment; `root` is the first of its thread."""
@@ -55,6 +58,7 @@ class Thing(msgspec.Struct, kw_only=True):
 
     key: Key
     date: int
+    text: str = ""
     closed: bool = False
     pinned: bool = False
     comments: dict[int, Comment] = msgspec.field(default_factory=dict)
@@ -69,7 +73,7 @@ class World:
         self.names: dict[int, str] = {}
         self._told = told
         self._now = now
-        self._walls = itertools.count(100)
+        self._walls = itertools.count(FIRST_COMMENT)
 
     def group(self, number: int, name: str = "Страница") -> int:
         """Makes a community; its owner's id is the answer."""
@@ -77,10 +81,12 @@ class World:
         self.banned[number] = set()
         return -number
 
-    def thing(self, kind: Kind, owner: int, number: int, *, days_ago: float = 0.0, pinned: bool = False) -> Key:
+    def thing(
+        self, kind: Kind, owner: int, number: int, *, days_ago: float = 0.0, pinned: bool = False, text: str = ""
+    ) -> Key:
         """Makes something that can be commented on."""
         key: Key = (kind, owner, number)
-        self.things[key] = Thing(key=key, date=int(self._now() - days_ago * 86_400), pinned=pinned)
+        self.things[key] = Thing(key=key, date=int(self._now() - days_ago * 86_400), pinned=pinned, text=text)
         return key
 
     def comment(
@@ -124,6 +130,14 @@ class World:
         """Somebody takes the deletion back."""
         self.things[key].comments[number].deleted = False
         self._tell(key, number, "restore", silent)
+
+    def recall(self, names: dict[int, str], things: list[Thing]) -> None:
+        """Everything is as it was; numbers go on."""
+        self.names = names
+        self.banned = {group: set() for group in names}
+        self.things = {thing.key: thing for thing in things}
+        taken = [number for thing in things if thing.key[0] == "wall" for number in thing.comments]
+        self._walls = itertools.count(max([FIRST_COMMENT - 1, *taken]) + 1)
 
     def happen(self, group: int, kind: str, content: dict[str, Any]) -> None:
         """Any other event."""

@@ -15,7 +15,7 @@ from deploy.local.ports import BrokerPorts, Ports
 from deploy.local.supervision import ROOT, Program, configuration
 from services.ingest.sources.vault import Vault
 
-PORTS = Ports(ingest=1, classifier=2, routing=3, broker=BrokerPorts(client=4222, monitor=8222))
+PORTS = Ports(ingest=1, classifier=2, routing=3, broker=BrokerPorts(client=4222, monitor=8222), standins={})
 NAMES = ["data", "Мои файлы (копия)", "[x]", "a;b", "a#b, c", "5 000", 'it\'s "quoted"', "a\\tb", "$HOME", "50% {x}"]
 
 

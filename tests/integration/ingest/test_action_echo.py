@@ -8,6 +8,7 @@ from typing import cast
 import msgspec
 import pytest
 
+from deploy.standins.faults import Fault
 from deploy.standins.max import MaxStandin
 from services.ingest.actions.course import Means
 from services.ingest.actions.echo import Echo
@@ -86,7 +87,7 @@ async def test_on_vk_before_the_answer_to_our_call(journal: StoredJournal, monke
         begin = (await place.polled(source, None)).cursor
         asked = place.world.comment(place.post, 77, "Где вода?")
         ordered = place.action("reply", asked, text=WORDS)
-        place.standin.lose["wall.createComment"] = 1
+        place.standin.faults.add("wall.createComment", Fault(kind="lose"))
 
         class Hearing(StoredJournal):
             async def put_off(self, *args: object, **kwargs: object) -> None:

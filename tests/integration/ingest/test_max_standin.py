@@ -9,6 +9,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from deploy.standins.delivery import Manner
 from deploy.standins.faults import Fault
 from deploy.standins.max import MaxStandin
 from services.ingest.connectors.calling import Caller
@@ -58,7 +59,7 @@ def told(events: list[Received]) -> list[tuple[str, str | None]]:
 
 async def test_a_hook_hears_everything_once_it_answers(max_: MaxStandin, connector: Max) -> None:
     """Twice each, with one key; a removal names its post."""
-    max_.delivery.repeat = 2
+    max_.delivery.manner = Manner(times=2)
     async with Hook(connector, source_in(max_)) as hook:
         hook.away = 3
         await subscribed(max_, hook.url)

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import httpx
 import pytest
 
+from deploy.standins.delivery import Manner
 from deploy.standins.max import MaxStandin
 from deploy.standins.telegram import TelegramStandin
-from deploy.standins.wire import Answer, Request, Standin
+from deploy.standins.wire import Answer, Request, Served
 from services.ingest.arrivals import Arrivals
 from services.ingest.connectors.connector import Connector
 from services.ingest.connectors.max import Max
@@ -36,7 +37,7 @@ def database(sqlite_url: str) -> Iterator[Database]:
     database.close()
 
 
-class Service(Standin):
+class Service(Served):
     """Hooks over HTTP and arrivals behind them; keeps what would be published."""
 
     def __init__(self, database: Database, source: Source, connector: Connector) -> None:
@@ -79,7 +80,7 @@ class Service(Standin):
 async def test_telegram_by_hook(database: Database) -> None:
     """A nested comment finds its post, what is called twice is taken once, a stranger is refused."""
     async with TelegramStandin(token=TOKEN, retry_seconds=0.02) as telegram, caller_of() as caller:
-        telegram.delivery.repeat = 2
+        telegram.delivery.manner = Manner(times=2)
         source = source_of("telegram", f"telegram:{telegram.channel}", group=str(telegram.group))
         async with Service(database, source, Telegram(caller, address=telegram.address)) as service:
             url = f"{service.address}/hooks/telegram/town"
@@ -123,7 +124,7 @@ async def test_telegram_by_poll_after_a_crash(database: Database) -> None:
 async def test_max_by_hook(database: Database) -> None:
     """Created, edited and removed, each once; a comment that cannot be used is kept, and MAX is not told."""
     async with MaxStandin(token=TOKEN, retry_seconds=0.02) as max_, caller_of() as caller:
-        max_.delivery.repeat = 2
+        max_.delivery.manner = Manner(times=2)
         async with Service(
             database, source_of("max", f"max:{max_.chat}"), Max(caller, address=max_.address)
         ) as service:

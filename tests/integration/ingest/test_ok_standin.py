@@ -4,17 +4,13 @@ becomes of it there, over real connections and a real database."""
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
-from deploy.standins.listening import listening
-from deploy.standins.ok import StandIn
+from deploy.standins.ok import OkStandin
 from services.ingest import polling as polling_module
 from services.ingest.arrivals import Arrivals
 from services.ingest.connectors.calling import Caller
@@ -28,7 +24,7 @@ from shared.bus import Outgoing
 from shared.db import Database, migrate
 from shared.events import CommentCreated, CommentEdited
 from tests.fixtures.leases import Alone
-from tests.unit.ingest.connectors.ok_rig import GROUP, PAGE, MemoryKnown, source
+from tests.unit.ingest.connectors.ok_rig import GROUP, PAGE, source
 from tests.unit.ingest.memory import Rig, running
 from tests.unit.ingest.toy import Fares
 
@@ -38,7 +34,7 @@ ROOT = Path(__file__).parents[3]
 class Town:
     """A group on the stand-in, and ingest that reads it."""
 
-    def __init__(self, site: StandIn, rig: Rig, fares: Fares) -> None:
+    def __init__(self, site: OkStandin, rig: Rig, fares: Fares) -> None:
         self.site = site
         self.rig = rig
         self.fares = fares
@@ -111,13 +107,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def open_town(sqlite_url: str) -> AsyncIterator[tuple[Town, str, Database]]:
-    site = StandIn()
+    site = OkStandin()
     site.group(GROUP, "Район")
     migrate(sqlite_url, MIGRATIONS)
     database = Database.open(sqlite_url)
     try:
-        async with running() as rig, listening(site) as address:
-            yield Town(site, rig, Fares()), address, database
+        async with running() as rig, site:
+            yield Town(site, rig, Fares()), site.address, database
     finally:
         database.close()
 
@@ -152,7 +148,7 @@ async def test_nothing_is_lost_or_told_twice_over_outages_and_restarts(sqlite_ur
         for part in range(4):
             async with reading(town, address, database):
                 town.rig.stream.away = part == 1
-                town.site.errors = [2, 11, 503, 1] if part == 2 else []
+                town.site.fail(*([2, 11, 503, 1] if part == 2 else []))
                 for number in range(60):
                     written.append(f"{part}-{number}")
                     town.site.comment(topic, written[-1])
@@ -171,30 +167,8 @@ async def test_a_platform_that_hangs_is_left_in_time_and_asked_again(
     monkeypatch.setattr(Caller.call, "__kwdefaults__", default | {"seconds": 0.3})
     async with open_town(sqlite_url) as (town, address, database), reading(town, address, database):
         topic = town.site.topic(GROUP)
-        town.site.delay = 30.0
+        town.site.faults.slow["*"] = 30.0
         town.site.comment(topic, "Алло?")
         await town.until(lambda: town.fares.failures)
-        town.site.delay = 0.0
+        town.site.faults.slow.clear()
         await town.until(lambda: town.told == [("CommentCreated", "Алло?")])
-
-
-async def test_the_stand_in_runs_by_itself_and_is_steered_over_http() -> None:
-    command = [sys.executable, "-m", "deploy.standins.ok"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        line = await asyncio.to_thread(process.stdout.readline)
-        address = line.split()[-1]
-        assert address.startswith("http://127.0.0.1:")
-        steer = address.replace("/fb.do", "/standin")
-        async with httpx.AsyncClient(trust_env=False) as client:
-            await client.post(steer, json={"do": "group", "uid": GROUP, "name": "Район"})
-            topic = (await client.post(steer, json={"do": "topic", "group": GROUP})).json()
-            await client.post(steer, json={"do": "comment", "topic": topic, "words": "Вода?"})
-        caller = Caller(Gate())
-        rights = await Ok(caller, MemoryKnown(), address=address).test(source())
-        await caller.close()
-        assert (rights.name, rights.reads) == ("Район", True)
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)

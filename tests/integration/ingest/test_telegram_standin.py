@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from deploy.standins.delivery import Manner
 from deploy.standins.faults import Fault
 from deploy.standins.telegram import TelegramStandin
 from services.ingest.connectors.calling import Caller
@@ -52,7 +53,7 @@ async def subscribed(telegram: TelegramStandin, url: str, secret: str = HOOK_SEC
 
 async def test_a_hook_hears_everything_once_it_answers(telegram: TelegramStandin, connector: Telegram) -> None:
     """While it is away Telegram waits; what is called twice has one key."""
-    telegram.delivery.repeat = 2
+    telegram.delivery.manner = Manner(times=2)
     async with Hook(connector, source_in(telegram)) as hook:
         hook.away = 3
         await subscribed(telegram, hook.url)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deploy.standins.faults import Fault
 from services.ingest.connectors.failure import (
     BadCredential,
     Gone,
@@ -63,7 +64,7 @@ async def test_a_reply_whose_answer_was_lost_is_found_and_not_written_twice(
         source = place.source("community", reader)
         action = place.action("reply", number, text="Будет &  вечером\nждите")
         assert await place.vk.look(source, action, KEY) is None
-        place.standin.lose["wall.createComment"] = 1
+        place.standin.faults.add("wall.createComment", Fault(kind="lose"))
         with pytest.raises(Unclear):
             await place.vk.act(source, action, KEY)
         for n in range(30):
@@ -116,7 +117,7 @@ async def test_a_comment_is_deleted_with_a_users_token_only() -> None:
             await place.vk.act(place.source("community", "service"), action, KEY)
         source = place.source("community", "user")
         assert await place.vk.look(source, action, KEY) is None
-        place.standin.lose["wall.deleteComment"] = 1
+        place.standin.faults.add("wall.deleteComment", Fault(kind="lose"))
         with pytest.raises(Unclear):
             await place.vk.act(source, action, KEY)
         assert await place.vk.look(source, action, KEY) is not None
@@ -205,7 +206,7 @@ async def test_every_refusal_has_its_class_and_nothing_of_the_text_in_its_words(
 ) -> None:
     async with town() as place:
         number = place.world.comment(place.post, 77, "Где вода?")
-        place.standin.fail["wall.createComment"].append(code)
+        place.standin.faults.refuse("wall.createComment", code)
         with pytest.raises(error) as caught:
             await place.vk.act(place.source("community"), place.action("reply", number, text="тайное слово"), KEY)
         assert "тайное" not in caught.value.detail
@@ -231,7 +232,7 @@ async def test_every_refusal_has_its_class_and_nothing_of_the_text_in_its_words(
 async def test_an_answer_that_says_nothing_is_unclear(status: int, body: bytes, error: type[PlatformError]) -> None:
     async with town() as place:
         number = place.world.comment(place.post, 77, "Где вода?")
-        place.standin.statuses.append((status, body))
+        place.standin.faults.add("*", Fault(kind="refuse", status=status, text=body.decode()))
         with pytest.raises(error):
             await place.vk.act(place.source("community"), place.action("reply", number, text="Будет"), KEY)
 
@@ -239,10 +240,10 @@ async def test_an_answer_that_says_nothing_is_unclear(status: int, body: bytes, 
 async def test_where_vk_is_not_reached_nothing_was_sent() -> None:
     async with town() as place:
         number = place.world.comment(place.post, 77, "Где вода?")
-        await place.standin.__aexit__()
+        await place.standin.stop()
         with pytest.raises(NotSent):
             await place.vk.act(place.source("community"), place.action("reply", number, text="Будет"), KEY)
-        await place.standin.__aenter__()
+        await place.standin.start()
 
 
 @pytest.mark.parametrize(
@@ -302,7 +303,7 @@ async def test_the_test_of_rights_changes_nothing_and_survives_any_refusal() -> 
         assert any("another community" in each for each in rights.problems)
         assert any("editor" in each for each in rights.problems)
         assert any("service token cannot read" in each for each in rights.problems)
-        place.standin.fail["*"].append(10)
+        place.standin.faults.refuse("*", 10)
         with pytest.raises(NotSent):
             await place.vk.test(place.source("community"))
         assert not any(name.endswith(("createComment", "deleteComment")) for name, _ in place.standin.calls)

@@ -6,9 +6,12 @@ import asyncio
 
 import pytest
 
-from deploy.standins.vk.loopback import Asked, Loopback, Said
+from deploy.standins.delivery import Manner
+from deploy.standins.faults import Fault
+from deploy.standins.wire import Answer, Request
 from services.ingest.connectors.connector import Forged
 from services.ingest.connectors.failure import BadCredential, NotAllowed, NotSent, Refused
+from tests.fixtures.hooking import Loopback
 from tests.integration.ingest.vk_town import GROUP, PAGE, Town, told, town
 
 
@@ -19,17 +22,17 @@ class Hook:
         self.place = place
         self.source = place.source("community", way="hook", hook_secret="s3cret", confirmation="c0nf1rm")
         self.taken: list[str | None] = []
-        self.refusals: list[Said] = []
+        self.refusals: list[Answer] = []
 
-    async def __call__(self, asked: Asked) -> Said:
+    async def __call__(self, asked: Request) -> Answer:
         try:
             call = self.place.vk.hook(self.source, {}, asked.body)
         except Forged:
-            return Said(status=403)
+            return Answer(status=403)
         if self.refusals and call.answer.body == b"ok":
             return self.refusals.pop(0)
         self.taken += [each.key for each in call.events if each.submission is not None]
-        return Said(status=call.answer.status, body=call.answer.body)
+        return Answer(status=call.answer.status, text=call.answer.body.decode())
 
 
 async def test_the_hook_is_confirmed_and_then_told_everything_once_it_says_ok() -> None:
@@ -39,11 +42,11 @@ async def test_the_hook_is_confirmed_and_then_told_everything_once_it_says_ok() 
             callback = place.standin.callback(server.address, group=GROUP, secret="s3cret", confirmation="c0nf1rm")
             assert await callback.confirm()
             hook.refusals = [
-                Said(status=503, headers=(("Retry-After", "0.02"),)),
-                Said(status=500),
-                Said(body=b"OK"),
+                Answer(status=503, headers={"Retry-After": "0.02"}),
+                Answer(status=500),
+                Answer(text="OK"),
             ]
-            callback.repeat = 2
+            callback.manner = Manner(times=2)
             number = place.world.comment(place.post, 77, "Где вода?")
             place.world.edit(place.post, number, "Где горячая вода?")
             place.world.happen(GROUP, "like_add", {"liker_id": 1})
@@ -231,8 +234,8 @@ async def test_reading_back_passes_over_what_it_may_not_read() -> None:
         for number in (8, 9):
             world.thing("wall", -GROUP, number)
         numbers = {n: world.comment(("wall", -GROUP, n), 77, "Где вода?") for n in (7, 8, 9)}
-        place.standin.fail["wall.getComments"].append(212)
-        place.standin.fail["video.get"].append(204)
+        place.standin.faults.refuse("wall.getComments", 212)
+        place.standin.faults.refuse("video.get", 204)
         found = told(await place.read_back(place.source("user")))
         assert len(found) == 2
         assert set(found) < {f"created {number}" for number in numbers.values()}
@@ -243,7 +246,7 @@ async def test_an_execute_that_is_too_large_is_read_in_single_calls() -> None:
         for number in (8, 9):
             place.world.thing("wall", -GROUP, number)
         numbers = [place.world.comment(("wall", -GROUP, n), 77, "Где вода?") for n in (7, 8, 9)]
-        place.standin.fail["execute"] += [13] * 5
+        place.standin.faults.refuse("execute", *[13] * 5)
         assert set(told(await place.read_back(place.source("user")))) == {f"created {number}" for number in numbers}
 
 
@@ -255,17 +258,17 @@ async def test_reading_back_needs_a_token_that_reads_and_goes_on_after_a_failure
         step = await place.vk.backfill(source, None)
         assert step is not None
         for code in (6, 10, 29):
-            place.standin.fail["*"].append(code)
+            place.standin.faults.refuse("*", code)
             with pytest.raises(NotSent):
                 await place.vk.backfill(source, step.cursor)
-        place.standin.statuses.append((502, b"<html>"))
+        place.standin.faults.add("*", Fault(kind="refuse", status=502, text="<html>"))
         with pytest.raises(NotSent):
             await place.vk.backfill(source, step.cursor)
         after = await place.vk.backfill(source, step.cursor)
         assert after is not None
         assert told(after.events) == [f"created {number}"]
         assert told(place.vk.decode(after.payload)) == [f"created {number}"]
-        place.standin.fail["*"].append(5)
+        place.standin.faults.refuse("*", 5)
         with pytest.raises(BadCredential):
             await place.vk.backfill(source, step.cursor)
 

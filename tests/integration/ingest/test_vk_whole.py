@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from deploy.standins.vk.loopback import Asked, Loopback, Said
+from deploy.standins.delivery import Manner
+from deploy.standins.wire import Answer, Request
 from services.ingest.hooks import Hooks
 from services.ingest.polling import Polling
 from services.ingest.sources.source import Source
 from shared.errors import Forbidden, Unavailable
+from tests.fixtures.hooking import Loopback
 from tests.fixtures.leases import Alone
 from tests.fixtures.sources import Known
 from tests.integration.ingest.vk_town import GROUP, town
@@ -75,19 +77,19 @@ async def test_the_hook_over_repeats_and_an_outage() -> None:
         source = place.source(way="hook", hook_secret="s", confirmation="c")
         hooks = Hooks(sources=Known(source), connectors={"vk": place.vk}, arrivals=desk.arrivals, heard=Fares())
 
-        async def handle(asked: Asked) -> Said:
+        async def handle(asked: Request) -> Answer:
             try:
                 answer = await hooks.answer("vk", "town", {}, asked.body)
             except Forbidden:
-                return Said(status=403)
+                return Answer(status=403)
             except Unavailable:
-                return Said(status=503, headers=(("Retry-After", "0.05"),))
-            return Said(status=answer.status, body=answer.body)
+                return Answer(status=503, headers={"Retry-After": "0.05"})
+            return Answer(status=answer.status, text=answer.body.decode())
 
         async with Loopback(handle) as server:
             callback = place.standin.callback(server.address, group=GROUP, secret="s", confirmation="c")
             assert await callback.confirm()
-            callback.repeat = 3
+            callback.manner = Manner(times=3)
             desk.seen.fail_next_record = True
             rig.stream.away = True
             number = place.world.comment(place.post, 77, "Где вода?")

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from deploy.standins.vk import Access, VkStandin
+from deploy.standins.vk import VkStandin
 from services.ingest.connectors.calling import Caller
 from services.ingest.connectors.connector import Polled
 from services.ingest.connectors.gate import Gate
@@ -79,13 +79,7 @@ async def town() -> AsyncIterator[Town]:
     """Open sockets only within it."""
     # The stand-in keeps VK's rates where a test asks for it; all others need not wait for their turn.
     gate = Gate(sleep=_at_once)
-    async with VkStandin() as standin:
-        standin.world.group(GROUP, "Администрация")
-        standin.tokens |= {
-            "community": Access(kind="community", group=GROUP),
-            "user": Access(kind="user", group=GROUP, user=1),
-            "service": Access(kind="service"),
-        }
+    async with VkStandin.town(GROUP, "Администрация") as standin:
         caller = Caller(gate)
         try:
             yield Town(standin, Vk(caller, base=standin.address))

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-import httpx
-
-from deploy.standins.ok import ACCESS_TOKEN, APPLICATION_KEY, APPLICATION_SECRET, StandIn
+from deploy.standins.ok import ACCESS_TOKEN, APPLICATION_KEY, APPLICATION_SECRET, OkStandin
 from services.ingest.connectors.calling import Caller
 from services.ingest.connectors.connector import Polled
 from services.ingest.connectors.gate import Gate
 from services.ingest.connectors.ok.connector import Ok
 from services.ingest.sources.source import Secrets, Source
 from services.ingest.submission import Submission
+from tests.fixtures.hooking import without_socket
 
 GROUP = "55001"
 PAGE = f"ok:{GROUP}"
@@ -48,11 +47,11 @@ class OkRig:
     def __init__(self) -> None:
         self.now = NOW
         self.slept: list[float] = []
-        self.site = StandIn(now=lambda: self.now)
+        self.site = OkStandin(now=lambda: self.now)
         self.site.group(GROUP, "Район")
         self.known = MemoryKnown()
         gate = Gate(sleep=self._sleep, monotonic=lambda: self.now.timestamp())  # noqa: PLW0108  # `now` moves
-        self.caller = Caller(gate, transport=httpx.ASGITransport(self.site))  # type: ignore[arg-type]  # an ASGI application all the same
+        self.caller = Caller(gate, transport=without_socket(self.site))
         self.connector = Ok(self.caller, self.known, address="http://standin/fb.do", clock=lambda: self.now)
         self.source = source()
 

@@ -162,7 +162,7 @@ def test_the_signature_is_the_platforms() -> None:
     ],
 )  # fmt: skip
 async def test_every_error_is_told_as_what_it_means(rig: OkRig, code: int, error: type[PlatformError]) -> None:
-    rig.site.errors = [code]
+    rig.site.fail(code)
     with pytest.raises(error) as caught:
         await rig.connector.poll(rig.source, None)
     assert type(caught.value) is error
@@ -171,7 +171,7 @@ async def test_every_error_is_told_as_what_it_means(rig: OkRig, code: int, error
 
 
 async def test_a_limit_that_was_reached_keeps_all_calls_of_the_token_back(rig: OkRig) -> None:
-    rig.site.errors = [11]
+    rig.site.fail(11)
     with pytest.raises(NotSent) as caught:
         await rig.connector.poll(rig.source, None)
     assert caught.value.retry_after == 60
@@ -301,7 +301,7 @@ async def test_a_failure_in_the_middle_of_a_round_loses_nothing(rig: OkRig) -> N
     for topic in topics:
         rig.site.comment(topic, topic)
     first = await rig.connector.poll(rig.source, cursor)
-    rig.site.errors = [2]
+    rig.site.fail(2)
     with pytest.raises(NotSent):
         await rig.connector.poll(rig.source, first.cursor)
     told, _ = await rig.round(first.cursor)
@@ -469,7 +469,7 @@ async def test_rights_that_suffice(rig: OkRig) -> None:
 
 @pytest.mark.parametrize(("codes", "word"), [([102], "token"), ([104], "keys"), ([50], "administrator")])
 async def test_rights_that_lack_say_what_to_do(rig: OkRig, codes: list[int], word: str) -> None:
-    rig.site.errors = codes
+    rig.site.fail(*codes)
     rights = await rig.connector.test(rig.source)
     assert not rights.reads
     assert word in rights.problems[0]
@@ -482,7 +482,7 @@ async def test_a_group_that_is_none_is_said(rig: OkRig) -> None:
 
 
 async def test_a_platform_that_is_away_is_no_verdict_on_rights(rig: OkRig) -> None:
-    rig.site.errors = [503]
+    rig.site.fail(503)
     with pytest.raises(NotSent):
         await rig.connector.test(rig.source)
 

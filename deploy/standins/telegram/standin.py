@@ -9,14 +9,26 @@ import time
 
 import msgspec
 
-from deploy.standins.delivery import Delivery, Target
-from deploy.standins.faults import Fault, Faults
+from deploy.standins.delivery import Delivery, Manner, Target
+from deploy.standins.page import Names, Page
+from deploy.standins.standin import Standin
 from deploy.standins.telegram.group import Group, Json
-from deploy.standins.wire import Answer, Request, Standin
+from deploy.standins.wire import Answer, Request
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 RIGHTS = {"status": "administrator", "can_delete_messages": True, "can_restrict_members": True}
 MAX_TEXT = 4_096
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stand-in goes on from."""
+
+    messages: dict[int, Json]
+    posts: dict[int, int]
+    webhook: Json
+    updates: list[Json]
+    next_update: int
+    next_message: int
 
 
 class Refusal(Exception):
@@ -32,24 +44,27 @@ class Refusal(Exception):
 class TelegramStandin(Group, Standin):
     """What a bot may ask; what people do is in `Group`."""
 
+    names = Names(ru="Telegram", en="Telegram")
+
     def __init__(
         self,
         *,
         token: str = "700:standin-token",  # noqa: S107  # of a double
         channel: int = -1001000000001,
         group: int = -1001000000002,
+        name: str = "Channel",
         retry_seconds: float = 0.1,
         seed: int = 0,
     ) -> None:
         Group.__init__(self, bot=int(token.partition(":")[0]), channel=channel, group=group)
         Standin.__init__(self)
         self.token = token
+        self.name = name
         self.member: Json = dict(RIGHTS)
         """The bot's place in the group."""
         self.in_channel = True
         """Whether the bot is in the channel too."""
         self.calls: list[tuple[str, Json]] = []
-        self.faults = Faults()
         self.webhook: Json = {}
         self.updates: list[Json] = []
         """Not yet confirmed."""
@@ -62,6 +77,7 @@ class TelegramStandin(Group, Standin):
     async def start(self, port: int = 0) -> None:
         await super().start(port)
         self.delivery.start()
+        self._flush()
 
     async def stop(self) -> None:
         await self.delivery.stop()
@@ -71,16 +87,15 @@ class TelegramStandin(Group, Standin):
         """A week without updates has passed: the next number is any."""
         self._next_update = self._numbers.randrange(1, 10**9)
 
-    async def answer(self, request: Request) -> Answer:
-        """The Bot API under `/bot<token>/`, orders under `/standin/`, and all messages as text at `/`."""
-        if request.path == "/":
-            return Answer(text=self.page())
-        if request.path.startswith("/standin/"):
-            return self._order(request.path.removeprefix("/standin/"), request.json())
+    async def call(self, request: Request) -> Answer:
+        """The Bot API under `/bot<token>/`."""
         prefix = f"/bot{self.token}/"
         if not request.path.startswith(prefix):
             return Answer(status=401, json={"ok": False, "error_code": 401, "description": "Unauthorized"})
-        method, arguments = request.path.removeprefix(prefix), request.json() | request.form() | dict(request.query)
+        method, arguments = (
+            request.path.removeprefix(prefix),
+            request.json() | dict(request.form()) | dict(request.query),
+        )
         self.calls.append((method, arguments))
         if (instead := await self.faults.before(method)) is not None:
             return instead
@@ -190,13 +205,52 @@ class TelegramStandin(Group, Standin):
         url = str(self.webhook.get("url") or "")
         return Target(url=url, header=HEADER, secret=None if secret is None else str(secret)) if url else None
 
-    def _order(self, name: str, order: Json) -> Answer:
-        text = str(order.get("text", ""))
-        if name == "post":
-            return Answer(json={"post": self.publish(text)})
-        if name == "comment":
-            return Answer(json={"message": self.comment(int(str(order["post"])), text)})
-        if name == "fault":
-            self.faults.add(str(order["method"]), msgspec.convert(order["fault"], Fault))
-            return Answer(json={})
-        return Answer(status=404, json={})
+    def shown(self) -> Page:
+        return self.seen(self.name)
+
+    def publish_post(self, text: str) -> str:
+        return str(self.publish(text))
+
+    def say(self, post: str, text: str, *, to: str | None, who: str) -> str:
+        answered = None if to is None else self._number(to)
+        if who == "page":
+            number = self.comment(int(post), text, to=answered, sender_chat=self.channel)
+        else:
+            number = self.comment(int(post), text, to=answered, author=int(who))
+        return f"{self.group}:{number}"
+
+    def reword(self, comment: str, text: str) -> None:
+        self.edit(self._number(comment), text)
+
+    def remove_comment(self, comment: str) -> None:
+        """Telegram tells nobody."""
+        del self.messages[self._number(comment)]
+
+    def deliver(self, manner: Manner) -> None:
+        self.delivery.manner = manner
+
+    def undelivered(self) -> int:
+        return len(self.delivery.waiting)
+
+    def memory(self) -> Memory:
+        return Memory(
+            messages=self.messages,
+            posts=self.posts,
+            webhook=self.webhook,
+            updates=[*(it.event for it in self.delivery.waiting), *self.updates],
+            next_update=self._next_update,
+            next_message=self._next_message,
+        )
+
+    def recall(self, memory: bytes) -> None:
+        kept = msgspec.json.decode(memory, type=Memory)
+        self.messages, self.posts, self.updates = kept.messages, kept.posts, kept.updates
+        self.webhook = kept.webhook
+        self._next_update = kept.next_update
+        self._next_message = kept.next_message
+
+    def _number(self, comment: str) -> int:
+        group, _, number = comment.partition(":")
+        if group != str(self.group) or int(number) not in self.messages:
+            raise KeyError(comment)
+        return int(number)

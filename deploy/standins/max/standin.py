@@ -8,10 +8,11 @@ import time
 
 import msgspec
 
-from deploy.standins.delivery import Delivery, Target
-from deploy.standins.faults import Fault, Faults
+from deploy.standins.delivery import Delivery, Manner, Target
 from deploy.standins.max.channel import BOT, Channel, Json, Kept
-from deploy.standins.wire import Answer, Request, Standin
+from deploy.standins.page import Names, Page
+from deploy.standins.standin import Standin
+from deploy.standins.wire import Answer, Request
 
 HEADER = "X-Max-Bot-Api-Secret"
 RIGHTS = ("read_all_messages", "write", "edit", "delete")
@@ -19,19 +20,33 @@ MAX_TEXT = 4_000
 UNKNOWN = Answer(status=400, json={"code": "proto.payload", "message": "Unknown id"})
 
 
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stand-in goes on from."""
+
+    posts: dict[str, Kept]
+    comments: dict[str, Kept]
+    subscriptions: list[Json]
+    updates: list[tuple[int, Json]]
+    marker: int
+
+
 class MaxStandin(Channel, Standin):
     """What a bot may ask; what people do is in `Channel`."""
+
+    names = Names(ru="MAX", en="MAX")
 
     def __init__(
         self,
         *,
         token: str = "standin-token",  # noqa: S107  # of a double
         chat: int = -70000000000001,
+        name: str = "Stand-in",
         retry_seconds: float = 0.1,
     ) -> None:
         Channel.__init__(self, chat=chat)
         Standin.__init__(self)
         self.token = token
+        self.name = name
         self.permissions = list(RIGHTS)
         self.closed = False
         """Comments are switched off: sending one is answered with 500, as MAX does."""
@@ -39,7 +54,6 @@ class MaxStandin(Channel, Standin):
         self.updates: list[tuple[int, Json]] = []
         """With the marker behind each."""
         self.calls: list[tuple[str, Request]] = []
-        self.faults = Faults()
         self._marker = 25_000_000
         self._news = asyncio.Event()
         self.delivery = Delivery(self._target, retry_seconds=retry_seconds)
@@ -47,17 +61,14 @@ class MaxStandin(Channel, Standin):
     async def start(self, port: int = 0) -> None:
         await super().start(port)
         self.delivery.start()
+        self._flush()
 
     async def stop(self) -> None:
         await self.delivery.stop()
         await super().stop()
 
-    async def answer(self, request: Request) -> Answer:
-        """The API; orders under `/standin/`; posts and comments as text at `/`."""
-        if request.path == "/":
-            return Answer(text=self.page())
-        if request.path.startswith("/standin/"):
-            return self._order(request.path.removeprefix("/standin/"), request.json())
+    async def call(self, request: Request) -> Answer:
+        """The API."""
         if request.headers.get("authorization") != self.token:
             return Answer(status=401, json={"code": "verify.token", "message": "Invalid access_token"})
         name = _method(request)
@@ -86,7 +97,7 @@ class MaxStandin(Channel, Standin):
         if name in ("chat", "member"):
             if parts[1] != str(self.chat):
                 return Answer(status=404, json={"code": "chat.not.found", "message": "Unknown chat"})
-            chat = {"chat_id": self.chat, "type": "channel", "status": "active", "title": "Stand-in"}
+            chat = {"chat_id": self.chat, "type": "channel", "status": "active", "title": self.name}
             return Answer(json=chat if name == "chat" else self._member())
         if name == "posts":
             return Answer(json={"messages": self._listed(list(self.posts.values()), request)})
@@ -107,7 +118,7 @@ class MaxStandin(Channel, Standin):
         if comment is None or comment.post != post:
             return UNKNOWN
         if name == "comment":
-            return Answer(json=self.shown(comment))
+            return Answer(json=self.as_told(comment))
         if not {"read_all_messages", "delete"} <= set(self.permissions):
             return Answer(status=403, json={"code": "access.denied", "message": "No right to delete"})
         self.remove(comment.mid, by=900)
@@ -126,8 +137,8 @@ class MaxStandin(Channel, Standin):
             return UNKNOWN
         comment = self.keep(text, post=post, to=to, sender=BOT)
         self.comments[comment.mid] = comment
-        self.tell({"update_type": "comment_created", "message": self.shown(comment)})
-        return Answer(json={"message": self.shown(comment)})
+        self.tell({"update_type": "comment_created", "message": self.as_told(comment)})
+        return Answer(json={"message": self.as_told(comment)})
 
     async def _do_updates(self, request: Request) -> Answer:
         if self.subscriptions:
@@ -148,7 +159,7 @@ class MaxStandin(Channel, Standin):
         before = int(request.query.get("before") or 2**62)
         count = int(request.query.get("count") or 50)
         chosen = sorted((it for it in kept if it.at < before), key=lambda it: it.sequence, reverse=True)
-        return [self.shown(it) for it in chosen[:count]]
+        return [self.as_told(it) for it in chosen[:count]]
 
     def _member(self) -> Json:
         return BOT | {"is_owner": False, "is_admin": True, "permissions": self.permissions}
@@ -176,16 +187,46 @@ class MaxStandin(Channel, Standin):
         secret = told.get("secret")
         return Target(url=str(told.get("url")), header=HEADER, secret=None if secret is None else str(secret))
 
-    def _order(self, name: str, order: Json) -> Answer:
-        text = str(order.get("text", ""))
-        if name == "post":
-            return Answer(json={"post": self.publish(text)})
-        if name == "comment":
-            return Answer(json={"mid": self.comment(str(order["post"]), text)})
-        if name == "fault":
-            self.faults.add(str(order["method"]), msgspec.convert(order["fault"], Fault))
-            return Answer(json={})
-        return Answer(status=404, json={})
+    def shown(self) -> Page:
+        return self.seen(self.name)
+
+    def publish_post(self, text: str) -> str:
+        return self.publish(text)
+
+    def say(self, post: str, text: str, *, to: str | None, who: str) -> str:
+        """The page by hand looks like everybody else: MAX hides who writes."""
+        if post not in self.posts or to not in (None, *self.comments):
+            raise KeyError(to or post)
+        if self.closed or who == "page":
+            raise ValueError("comments are closed" if self.closed else "MAX does not tell that the page wrote")
+        return self.comment(post, text, to=to)
+
+    def reword(self, comment: str, text: str) -> None:
+        self.edit(comment, text)
+
+    def remove_comment(self, comment: str) -> None:
+        self.remove(comment)
+
+    def deliver(self, manner: Manner) -> None:
+        self.delivery.manner = manner
+
+    def undelivered(self) -> int:
+        return len(self.delivery.waiting)
+
+    def memory(self) -> Memory:
+        waiting = [(self._marker, it.event) for it in self.delivery.waiting]
+        return Memory(
+            posts=self.posts,
+            comments=self.comments,
+            subscriptions=self.subscriptions,
+            updates=[*waiting, *self.updates],
+            marker=self._marker,
+        )
+
+    def recall(self, memory: bytes) -> None:
+        kept = msgspec.json.decode(memory, type=Memory)
+        self.posts, self.comments, self.updates = kept.posts, kept.comments, kept.updates
+        self.subscriptions, self._marker = kept.subscriptions, kept.marker
 
 
 def _method(request: Request) -> str:

@@ -1,0 +1,6 @@
+"""`python -m deploy.standins.ok`: the stand-in as a process of its own."""
+
+from deploy.standins.command import command
+
+if __name__ == "__main__":
+    command("ok")(prog_name="python -m deploy.standins.ok")

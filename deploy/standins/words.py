@@ -1,0 +1,68 @@
+"""The words of the stand-ins' pages, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "ru": {
+        "self": "По-русски",
+        "double": "тестовый двойник",
+        "warning": "Это не {platform}, а тестовый двойник для проверок.",
+        "explained": "Он работает только на этом компьютере и ничего не отправляет в сеть. Пишите что угодно: "
+        "каждый комментарий придёт в Otklik так, как пришёл бы с настоящей площадки, и ответ появится под ним.",
+        "skip": "К записям",
+        "language": "Язык и обновление",
+        "again": "Обновить страницу",
+        "empty": "Записей пока нет.",
+        "post": "Запись",
+        "comments": "Комментарии",
+        "closed": "Комментарии закрыты.",
+        "citizen": "Житель",
+        "somebody": "Кто-то (площадка не говорит кто)",
+        "official": "официальный ответ",
+        "deleted": "Комментарий удалён.",
+        "answer": "Ответить",
+        "edit": "Изменить",
+        "delete": "Удалить",
+        "sure": "Да, удалить",
+        "text": "Текст",
+        "save": "Сохранить",
+        "write": "Написать комментарий",
+        "write_answer": "Ответ на этот комментарий",
+        "as": "Кто пишет",
+        "by_hand": "Страница (официальный ответ вручную)",
+        "send": "Отправить",
+        "refused": "Не получилось: {why}. Вернитесь назад и попробуйте ещё раз.",
+    },
+    "en": {
+        "self": "In English",
+        "double": "test double of",
+        "warning": "This is not {platform} but a test double for trying things out.",
+        "explained": "It runs on this computer alone and sends nothing to any network. Write what you like: each "
+        "comment reaches Otklik as it would from the real platform, and the answer appears below it.",
+        "skip": "To the posts",
+        "language": "Language and reload",
+        "again": "Reload the page",
+        "empty": "There are no posts yet.",
+        "post": "Post",
+        "comments": "Comments",
+        "closed": "Comments are closed.",
+        "citizen": "Citizen",
+        "somebody": "Somebody (the platform does not say who)",
+        "official": "official answer",
+        "deleted": "The comment was deleted.",
+        "answer": "Answer",
+        "edit": "Edit",
+        "delete": "Delete",
+        "sure": "Yes, delete",
+        "text": "Text",
+        "save": "Save",
+        "write": "Write a comment",
+        "write_answer": "Answer to this comment",
+        "as": "Who writes",
+        "by_hand": "The page (an official answer by hand)",
+        "send": "Send",
+        "refused": "That did not work: {why}. Go back and try again.",
+    },
+}
