@@ -116,6 +116,8 @@ class Arrivals:
         received_at, trace = self._clock(), self._new_id().hex
         for number, event in enumerate(fresh):
             submission = event.submission
+            if event.fault is not None:
+                unusable[_key(source, f"unusable:{event.fault}")] = event.skipped or "cannot be read"
             if submission is None:
                 continue
             if _empty(submission):
@@ -139,7 +141,7 @@ class Arrivals:
             counts = Counts(accepted=counts.accepted + done.accepted, duplicates=counts.duplicates + done.duplicates)
         keys = {_key(source, it.key) for it in fresh if it.key is not None}
         await self._seen.record(keys | unusable.keys(), self._clock())
-        skipped = [it.skipped for it in fresh if it.skipped is not None]
+        skipped = [it.skipped for it in fresh if it.skipped is not None and it.fault is None]
         for result_name, count in (("repeated", repeated), ("echo", echoes), ("skipped", len(skipped) + empty)):
             if count:
                 metrics.INGEST_COMMENTS.labels(platform=source.platform, result=result_name).inc(count)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from services.ingest.connectors.received import PostCopy, Received, Thread, skipped
+from services.ingest.connectors.received import PostCopy, Received, Thread, skipped, unusable
 from shared.errors import Transient, Unavailable
 from shared.events import CommentCreated, CommentEdited
 from tests.unit.ingest.memory import running
@@ -113,6 +113,19 @@ async def test_an_empty_comment_is_skipped(desk: Desk) -> None:
     taken = await desk.arrivals.take(SOURCE, events, b"{}")
     assert (taken.accepted, taken.skipped, taken.buried) == (0, 3, 0)
     assert set(desk.seen.keys) == {"vk:1:e1", "vk:2", "vk:3"}
+
+
+async def test_what_a_decoder_could_not_use_is_kept_once_by_whatever_way_it_came(desk: Desk) -> None:
+    """Read back it has no key and comes again and again, each time in another payload."""
+    wrong = unusable("comment without an id", {"text": "Вода?"})
+    for number in range(3):
+        taken = await desk.arrivals.take(SOURCE, [wrong, skipped("like_add")], b"raw %d" % number)
+        assert (taken.buried, taken.skipped) == (1 if number == 0 else 0, 1)
+    other = unusable("comment without an id", {"text": "Свет?"}, "7")
+    assert (await desk.arrivals.take(SOURCE, [other], b"raw")).buried == 1
+    assert (await desk.arrivals.take(SOURCE, [other], b"raw")).repeated == 1
+    assert [letter.payload for letter in desk.letters] == [b"raw 0", b"raw"]
+    assert {(letter.reason, letter.detail) for letter in desk.letters} == {("unusable", "comment without an id")}
 
 
 async def test_a_deletion_needs_no_words(desk: Desk) -> None:

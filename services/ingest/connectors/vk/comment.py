@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from services.ingest.connectors.received import Received, skipped
+from services.ingest.connectors.received import Received, skipped, unusable
 from services.ingest.connectors.vk.attachments import attached
 from services.ingest.connectors.vk.payload import Comment, flag, items, positive, whole, words
 from services.ingest.connectors.vk.place import Kind, Place
@@ -57,7 +57,7 @@ def received(comment: Comment, place: Place, *, page: str, event: EventKind, key
     """The event that `event` happened to `comment`, or why it is none."""
     number = positive(comment.id)
     if number is None:
-        return skipped("comment without an id", key)
+        return unusable("comment without an id", comment, key)
     if event in ("deleted", "restored"):
         # A deletion says who deleted, which is nobody's concern here; a return repeats what is known.
         gone = Submission(

@@ -8,7 +8,7 @@ import msgspec
 
 from services.ingest.connectors.connector import Polled
 from services.ingest.connectors.failure import PlatformError
-from services.ingest.connectors.received import Received, skipped
+from services.ingest.connectors.received import Received, unusable
 from services.ingest.connectors.vk.api import MAX_BATCH, Api, Token, passes, token
 from services.ingest.connectors.vk.comment import place_of, read_back
 from services.ingest.connectors.vk.decoding import flattened
@@ -121,7 +121,8 @@ def _below(
             work.append((number, root, 0))
         for comment in flattened(each):
             at = place if place.object else place_of(comment, section.kind, place.owner)
-            events.append(skipped("comment without its post") if at is None else read_back(comment, at, page=page))
+            found = unusable("comment without its post", comment) if at is None else read_back(comment, at, page=page)
+            events.append(found)
     after = more(section, answer, thread=thread, offset=offset, since=since)
     if after is not None:
         work.append((number, thread, after))
