@@ -53,8 +53,11 @@ def place_of(comment: Comment, kind: Kind, owner: int | None) -> Place | None:
     return None
 
 
-def received(comment: Comment, place: Place, *, page: str, event: EventKind, key: str | None = None) -> Received:
-    """The event that `event` happened to `comment`, or why it is none."""
+def received(comment: Comment, place: Place, *, event: EventKind, key: str | None = None) -> Received:
+    """The event that `event` happened to `comment`, or why it is none.
+
+    Its page is the owner of what it stands under, whoever tells: nobody may speak of another page's comments."""
+    page = f"vk:{place.owner}"
     number = positive(comment.id)
     if number is None:
         return unusable("comment without an id", comment, key)
@@ -91,9 +94,9 @@ def received(comment: Comment, place: Place, *, page: str, event: EventKind, key
     )
 
 
-def read_back(comment: Comment, place: Place, *, page: str) -> Received:
+def read_back(comment: Comment, place: Place) -> Received:
     """How `comment` stands now, from the answer to a method."""
-    told = received(comment, place, page=page, event="deleted" if flag(comment.deleted) else "created")
+    told = received(comment, place, event="deleted" if flag(comment.deleted) else "created")
     return msgspec.structs.replace(told, read_back=told.submission is not None)
 
 

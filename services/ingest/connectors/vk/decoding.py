@@ -118,7 +118,7 @@ def read_event(found: Envelope, page: str | None) -> Received:
     place = place_of(comment, kind, None if page is None else owner_of(page))
     if place is None or positive(comment.id) is None:
         return unusable(f"{found.type} without ids", found, key)
-    return received(comment, place, page=page or f"vk:{place.owner}", event=event, key=key)
+    return received(comment, place, event=event, key=key)
 
 
 def read_update(value: object, page: str | None) -> Received:
@@ -188,7 +188,7 @@ def _standing(comment: Comment, place: Place | None, page: str | None) -> Receiv
     if place is None:
         return unusable("comment without its post", comment)
     event: EventKind = "deleted" if flag(comment.deleted) else "created"
-    return received(comment, place, page=page or f"vk:{place.owner}", event=event)
+    return received(comment, place, event=event)
 
 
 def _own_place(comment: Comment, owner: int | None) -> Place | None:
