@@ -21,7 +21,7 @@ from services.ingest.sources.source import Source
 from services.ingest.submission import Entry, Refusal, Submission, held, to_entry, to_entry_read_back
 from shared.bus import Outgoing
 from shared.clock import Clock, NewId, new_id, utc_now
-from shared.events import DeadLetter
+from shared.events import CommentCreated, DeadLetter
 from shared.obs import metrics
 
 MAX_KEPT_PAYLOAD = 700_000
@@ -74,6 +74,13 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """Of a known kind and yet unusable, and not met before: kept in a dead letter with the whole payload."""
     moved: str | None = None
     """Telegram: the group's new id."""
+    lag: float | None = None
+    """How old the newest comment was, in seconds, where one is new and says when it was written."""
+
+    @property
+    def news(self) -> int:
+        """Events of the page that told something new."""
+        return self.accepted + self.echoes + self.buried
 
 
 class Arrivals:
@@ -154,6 +161,7 @@ class Arrivals:
             skipped=len(skipped) + empty,
             buried=buried,
             moved=moved[-1] if moved else None,
+            lag=_lag(entries, received_at) if counts.accepted else None,
         )
 
     async def bury(self, source: Source, payload: bytes, reason: str, detail: str) -> None:
@@ -212,6 +220,13 @@ def _empty(submission: Submission) -> bool:
     """Neither words nor anything else to look at: a platform's service entry, or what we do not know how to show."""
     brings = submission.event in ("created", "edited")
     return brings and not submission.attachments and not (submission.text or "").strip()
+
+
+def _lag(entries: Sequence[Entry], now: datetime) -> float | None:
+    """Edits and deletions say when the comment was written, not when they happened."""
+    events = [entry.event for entry in entries]
+    moments = [it.posted_at for it in events if isinstance(it, CommentCreated) and it.posted_at is not None]
+    return max(0.0, (now - max(moments)).total_seconds()) if moments else None
 
 
 def _with_post(submission: Submission, event: Received, posts: dict[Thread, PostCopy]) -> Submission:

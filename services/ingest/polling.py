@@ -60,8 +60,9 @@ class Cursors(Protocol):
 class Fares(Protocol):
     """Learns how sources fare."""
 
-    def heard(self, source: Source, events: int) -> None:
-        """The platform answered, and what it said is durable."""
+    def heard(self, source: Source, events: int, *, lag: float | None = None) -> None:
+        """The platform answered, and what it said is durable: so many events that are new, the newest `lag` seconds
+        old."""
 
     def failed(self, source: Source, error: Exception) -> None:
         """It did not."""
@@ -202,8 +203,8 @@ class Polling:
                 await asyncio.sleep(polled.wait)
 
     async def _keep(self, source: Source, kind: Kind, before: bytes | None, polled: Polled) -> None:
-        await self._arrivals.take(source, polled.events, polled.payload)
-        self._fares.heard(source, len(polled.events))
+        taken = await self._arrivals.take(source, polled.events, polled.payload)
+        self._fares.heard(source, taken.news, lag=taken.lag)
         if polled.cursor != before:
             await self._cursors.put(source.id, kind, polled.cursor, self._clock())
 

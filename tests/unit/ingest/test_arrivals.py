@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from services.ingest.connectors.received import PostCopy, Received, Thread, skip
 from shared.errors import Transient, Unavailable
 from shared.events import CommentCreated, CommentEdited
 from tests.unit.ingest.memory import running
-from tests.unit.ingest.platform_memory import Desk, happened, source
+from tests.unit.ingest.platform_memory import NOW, Desk, happened, source
 
 SOURCE = source()
 COMMENT = "vk:wall:-1:2:3"
@@ -199,6 +200,19 @@ async def test_a_comment_in_an_unknown_thread_goes_on_without_a_post(desk: Desk)
 async def test_a_group_that_moved_is_told(desk: Desk) -> None:
     assert (await desk.arrivals.take(SOURCE, [Received(moved=("-1", "-100"))], b"{}")).moved == "-100"
     assert (await desk.arrivals.take(SOURCE, [], b"{}")).moved is None
+
+
+async def test_what_is_new_and_how_old_it_was(desk: Desk) -> None:
+    """A poll that brings what is known, an update of another kind, or nothing is no event of the page."""
+    old, young = NOW - timedelta(seconds=90), NOW - timedelta(seconds=20)
+    events = [happened(key="1", posted_at=old), happened("wall:-1:2:4", key="2", posted_at=young), skipped("like_add")]
+    taken = await desk.arrivals.take(SOURCE, events, b"{}")
+    assert (taken.news, taken.lag) == (2, 20.0)
+    again = await desk.arrivals.take(SOURCE, [*events, happened(key=None, posted_at=old)], b"{}")
+    assert (again.news, again.lag) == (0, None)
+    edited = happened(key="3", event="edited", text="Вода горячая?", posted_at=old)
+    taken = await desk.arrivals.take(SOURCE, [edited], b"{}")
+    assert (taken.news, taken.lag) == (1, None)
 
 
 async def test_a_payload_of_thousands_is_taken_whole(desk: Desk) -> None:
