@@ -59,7 +59,7 @@ Echoes = Callable[[Submission], Awaitable[bool]]
 Bury = Callable[[Outgoing], Awaitable[None]]
 """Publishes a dead letter; may raise Unavailable."""
 Moved = Callable[[Source, str], Awaitable[None]]
-"""Telegram: the source's group has another id from now on; may raise Transient or Unavailable."""
+"""Telegram: the source's group has this id from now on; may raise Transient or Unavailable."""
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +73,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     buried: int = 0
     """Of a known kind and yet unusable, and not met before: kept in a dead letter with the whole payload."""
     moved: str | None = None
-    """Telegram: the group's new id."""
+    """Telegram: the group's new id, or its first that is known."""
     lag: float | None = None
     """How old the newest comment was, in seconds, where one is new and says when it was written."""
 
@@ -140,6 +140,9 @@ class Arrivals:
                 unusable[_key(source, f"unusable:{_digest(repr(submission))}")] = result.error
         buried = await self._bury_new(source, payload, unusable)
         moved = [it.moved[1] for it in fresh if it.moved is not None]
+        if source.group is None:
+            # Telegram copies posts into the channel's own group only: from now on no other group speaks for it.
+            moved = [it.copy.thread.group for it in events if it.copy is not None] + moved
         if moved and self._moved is not None:
             await self._moved(source, moved[-1])
         counts = Counts()

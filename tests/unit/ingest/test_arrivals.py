@@ -197,6 +197,14 @@ async def test_a_comment_in_an_unknown_thread_goes_on_without_a_post(desk: Desk)
     assert desk.rig.stream.events[0].post is None
 
 
+async def test_a_copied_post_tells_which_group_is_the_channels(desk: Desk) -> None:
+    """Until then anybody's group could speak for the channel: bots can be taken into any."""
+    copied = Received(copy=PostCopy(thread=Thread(group="-100", copy="7"), channel="-5", post="33"))
+    assert (await desk.arrivals.take(source("telegram", "telegram:-5"), [copied], b"{}")).moved == "-100"
+    known = source("telegram", "telegram:-5", group="-200")
+    assert (await desk.arrivals.take(known, [copied], b"{}")).moved is None
+
+
 async def test_a_group_that_moved_is_told(desk: Desk) -> None:
     assert (await desk.arrivals.take(SOURCE, [Received(moved=("-1", "-100"))], b"{}")).moved == "-100"
     assert (await desk.arrivals.take(SOURCE, [], b"{}")).moved is None
