@@ -135,6 +135,14 @@ async def test_what_is_unusable_is_kept_once_and_stops_nothing(desk: Desk, chang
     assert "xxxx" not in letter.detail
 
 
+async def test_what_was_unusable_is_taken_once_it_can_be_read_and_it_is_told_again(desk: Desk) -> None:
+    """As a later release reads it; until then it is one letter, however often it is told."""
+    for _ in range(2):
+        await desk.arrivals.take(SOURCE, [happened("a b")], b"raw")
+    assert len(desk.letters) == 1
+    assert (await desk.arrivals.take(SOURCE, [happened()], b"raw")).accepted == 1
+
+
 async def test_what_is_unusable_is_kept_before_anything_is_promised(desk: Desk) -> None:
     desk.broker_away = True
     wrong = happened(page="vk:-2")
