@@ -20,7 +20,7 @@ def main() -> None:
 def serve() -> None:
     """Answers HTTP until SIGTERM or SIGINT."""
     from services.ingest.app import make_app
-    from services.ingest.descriptors import make_room
+    from services.ingest.process import calm_collector, make_room
     from services.ingest.settings import Settings
     from shared.obs.log import configure_logging
     from shared.web import serve as run
@@ -33,6 +33,7 @@ def serve() -> None:
     make_room()
     if settings.migrate:
         _migrate(settings.ingest_database_url)
+    calm_collector()
     run(
         lambda: make_app(settings),
         host=settings.host,

@@ -1,14 +1,15 @@
-"""File descriptors: as many as thousands of sources need, where the system allows."""
+"""What the process is set to: open files and the collector."""
 
 from __future__ import annotations
 
+import gc
 import resource
 from collections.abc import Iterator
 
 import pytest
 
-from services.ingest import descriptors
-from services.ingest.descriptors import make_room
+from services.ingest import process
+from services.ingest.process import COLLECT, calm_collector, make_room
 
 
 @pytest.fixture
@@ -21,15 +22,26 @@ def hard() -> Iterator[int]:
 
 
 def test_the_soft_limit_is_raised_and_never_lowered(hard: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(descriptors, "WANTED", 300)
+    monkeypatch.setattr(process, "WANTED", 300)
     assert make_room() == 300
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (300, hard)
-    monkeypatch.setattr(descriptors, "WANTED", 100)
+    monkeypatch.setattr(process, "WANTED", 100)
     assert make_room() == 300
 
 
 def test_the_hard_limit_is_respected(hard: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if hard == resource.RLIM_INFINITY:
         pytest.skip("there is no hard limit here")
-    monkeypatch.setattr(descriptors, "WANTED", hard + 1)
+    monkeypatch.setattr(process, "WANTED", hard + 1)
     assert make_room() == hard
+
+
+def test_a_full_pass_of_the_collector_is_rare_and_leaves_the_modules_out() -> None:
+    before = gc.get_threshold()
+    try:
+        calm_collector()
+        assert gc.get_threshold() == COLLECT
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
