@@ -11,7 +11,7 @@ import asyncio
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -49,6 +49,8 @@ class StandIn:
         self._now = now
         self._numbers = 0
         self.groups: dict[str, str] = {}
+        self.tokens = {ACCESS_TOKEN}
+        """Access tokens that are good; each is an administrator's of all groups."""
         self.topics: dict[str, Topic] = {}
         self.calls: list[tuple[str, dict[str, str]]] = []
         """Every call with its parameters, tokens and signatures left out."""
@@ -162,7 +164,7 @@ class StandIn:
         if self.errors:
             code = self.errors.pop(0)
             return (code, {}) if 500 <= code < 600 else (200, _error(code))
-        wrong = _credentials(sent)
+        wrong = _credentials(sent, self.tokens)
         if wrong is not None:
             return 200, _error(wrong)
         methods = {
@@ -246,13 +248,14 @@ def _number(local: str) -> int:
     return -int(base64.b64decode(local).split(b":")[1])
 
 
-def _credentials(sent: Mapping[str, str]) -> int | None:
+def _credentials(sent: Mapping[str, str], tokens: Collection[str]) -> int | None:
+    token = sent.get("access_token", "")
     if sent.get("application_key") != APPLICATION_KEY:
         return 101
-    if sent.get("access_token") != ACCESS_TOKEN:
+    if token not in tokens:
         return 103
     signed = "".join(f"{k}={sent[k]}" for k in sorted(sent) if k not in ("sig", "access_token"))
-    session = hashlib.md5((ACCESS_TOKEN + APPLICATION_SECRET).encode(), usedforsecurity=False).hexdigest()
+    session = hashlib.md5((token + APPLICATION_SECRET).encode(), usedforsecurity=False).hexdigest()
     right = hashlib.md5((signed + session).encode(), usedforsecurity=False).hexdigest()
     return None if sent.get("sig") == right else 104
 

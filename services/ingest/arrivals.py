@@ -119,12 +119,14 @@ class Arrivals:
         posts = await self._copies.find({it.thread for it in fresh if it.thread is not None})
         entries: list[Entry] = []
         unusable: dict[str, str] = {}
+        lost: set[str | None] = set()
         echoes = empty = 0
         received_at, trace = self._clock(), self._new_id().hex
         for number, event in enumerate(fresh):
             submission = event.submission
             if event.fault is not None:
                 unusable[_key(source, f"unusable:{event.fault}")] = event.skipped or "cannot be read"
+                lost.add(event.key)
             if submission is None:
                 continue
             if _empty(submission):
@@ -138,6 +140,7 @@ class Arrivals:
                 entries.append(result)
             else:
                 unusable[_key(source, f"unusable:{_digest(repr(submission))}")] = result.error
+                lost.add(event.key)
         buried = await self._bury_new(source, payload, unusable)
         moved = [it.moved[1] for it in fresh if it.moved is not None]
         if source.group is None:
@@ -149,7 +152,8 @@ class Arrivals:
         for start in range(0, len(entries), MAX_BATCH):
             done = await self._submit(entries[start : start + MAX_BATCH])
             counts = Counts(accepted=counts.accepted + done.accepted, duplicates=counts.duplicates + done.duplicates)
-        keys = {_key(source, it.key) for it in fresh if it.key is not None}
+        # What was unusable counts as not seen: a later release may read it when the platform tells it again.
+        keys = {_key(source, it.key) for it in fresh if it.key is not None and it.key not in lost}
         await self._seen.record(keys | unusable.keys(), self._clock())
         skipped = [it.skipped for it in fresh if it.skipped is not None and it.fault is None]
         for result_name, count in (("repeated", repeated), ("echo", echoes), ("skipped", len(skipped) + empty)):

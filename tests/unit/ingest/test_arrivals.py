@@ -124,7 +124,8 @@ async def test_what_a_decoder_could_not_use_is_kept_once_by_whatever_way_it_came
         assert (taken.buried, taken.skipped) == (1 if number == 0 else 0, 1)
     other = unusable("comment without an id", {"text": "Свет?"}, "7")
     assert (await desk.arrivals.take(SOURCE, [other], b"raw")).buried == 1
-    assert (await desk.arrivals.take(SOURCE, [other], b"raw")).repeated == 1
+    assert (await desk.arrivals.take(SOURCE, [other], b"again")).buried == 0
+    assert "vk:7" not in desk.seen.keys, "a later release may read it"
     assert [letter.payload for letter in desk.letters] == [b"raw 0", b"raw"]
     assert {(letter.reason, letter.detail) for letter in desk.letters} == {("unusable", "comment without an id")}
 
@@ -147,6 +148,14 @@ async def test_what_is_unusable_is_kept_once_and_stops_nothing(desk: Desk, chang
     (letter,) = desk.letters
     assert letter.payload == b"raw 0"
     assert "xxxx" not in letter.detail
+
+
+async def test_what_was_unusable_is_taken_once_it_can_be_read_and_it_is_told_again(desk: Desk) -> None:
+    """As a later release reads it; until then it is one letter, however often it is told."""
+    for _ in range(2):
+        await desk.arrivals.take(SOURCE, [happened("a b")], b"raw")
+    assert len(desk.letters) == 1
+    assert (await desk.arrivals.take(SOURCE, [happened()], b"raw")).accepted == 1
 
 
 async def test_what_is_unusable_is_kept_before_anything_is_promised(desk: Desk) -> None:
