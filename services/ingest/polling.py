@@ -109,7 +109,9 @@ class Polling:
         self._fares = fares
         self._clock = clock
         self._turned = time.monotonic()
-        self._running: dict[str, tuple[Source, asyncio.Task[None]]] = {}
+        self._running: dict[str, tuple[Source, tuple[asyncio.Task[None], ...]]] = {}
+        self._leaving: dict[asyncio.Task[None], str] = {}
+        """Told to end, and not over yet, by their sources: nobody takes their place before."""
         self._at: dict[str, bytes | None] = {}
         """The stored cursors of polls that go well, which need not be read again each time nothing came."""
         self._first_poll, self._first_reconcile = Turns(), Turns()
@@ -140,31 +142,35 @@ class Polling:
         # What changed (a new token, another page) begins anew with what it is now.
         # So does what ended by itself, which only a fault of ours brings about.
         running = self._running.items()
-        await self._end([name for name, (source, task) in running if wanted.get(name) != source or task.done()])
+        await self._end([name for name, (source, tasks) in running if wanted.get(name) != source or _any_over(tasks)])
+        leaving = set(self._leaving.values())
         for name, source in wanted.items():
-            if name not in self._running:
-                self._running[name] = source, asyncio.create_task(self._read(source), name=f"source-{name}")
+            if name not in self._running and name not in leaving:
+                self._running[name] = source, self._begin(source)
 
     async def _end(self, names: list[str]) -> None:
-        tasks = [self._running.pop(name)[1] for name in names]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
         for name in names:
+            self._leaving |= dict.fromkeys(self._running.pop(name)[1], name)
+        # Again at every turn: one cancellation may be swallowed (`shared.waiting.ended` says by what).
+        for task in self._leaving:
+            task.cancel()
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=CLOSE_SECONDS if names else 0.0)
+        for task, name in list(self._leaving.items()):
             # Another replica may move it from here on.
             self._at.pop(name, None)
-        for task in tasks:
-            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                log.error("source ended", task=task.get_name(), exc_info=error)
+            if task.done():
+                del self._leaving[task]
+                if not task.cancelled() and (error := task.exception()) is not None:
+                    log.error("source ended", task=task.get_name(), exc_info=error)
 
-    async def _read(self, source: Source) -> None:
-        async with asyncio.TaskGroup() as both:
-            if source.way == "poll":
-                first = self._first_poll.next(1.0 / STARTS_A_SECOND)
-                both.create_task(self._steadily(source, self._poll_once, first))
-            first = self._first_reconcile.next(1.0 / RECONCILES_A_SECOND)
-            both.create_task(self._steadily(source, self._reconcile, first))
+    def _begin(self, source: Source) -> tuple[asyncio.Task[None], ...]:
+        first = self._first_reconcile.next(1.0 / RECONCILES_A_SECOND)
+        halves = [self._steadily(source, self._reconcile, first)]
+        if source.way == "poll":
+            first = self._first_poll.next(1.0 / STARTS_A_SECOND)
+            halves.append(self._steadily(source, self._poll_once, first))
+        return tuple(asyncio.create_task(half, name=f"source-{source.id}") for half in halves)
 
     async def _steadily(self, source: Source, step: Callable[[Source], Awaitable[float]], first: float) -> None:
         """Calls `step`, which returns the seconds to wait, again and again, beginning in `first` seconds; waits longer
@@ -184,7 +190,7 @@ class Polling:
                 wait = _pause(error, failures)
                 failures += 1
             except Exception as error:
-                # A fault of ours must end neither this source nor, through the group, its other half.
+                # A fault of ours must not end this half of the source.
                 log.exception("source failed", source=source.id, platform=source.platform)
                 self._fares.failed(source, error)
                 wait = _pause(error, failures)
@@ -228,6 +234,10 @@ class Polling:
         self._fares.heard(source, taken.news, lag=taken.lag)
         if polled.cursor != before:
             await self._cursors.put(source.id, kind, polled.cursor, self._clock())
+
+
+def _any_over(tasks: tuple[asyncio.Task[None], ...]) -> bool:
+    return any(task.done() for task in tasks)
 
 
 def _pause(error: Exception, failures: int) -> float:

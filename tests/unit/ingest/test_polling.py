@@ -327,6 +327,34 @@ async def test_a_changed_source_begins_anew_with_what_it_is_now() -> None:
         assert cancelled == ["old"]
 
 
+async def test_nobody_takes_the_place_of_one_that_will_not_leave() -> None:
+    """A swallowed cancellation is sent again; meanwhile nobody else asks with the same cursor."""
+    asking: list[str | None] = []
+    most = swallowed = 0
+
+    async def poll(source: Source, cursor: bytes | None) -> Polled:
+        nonlocal most, swallowed
+        asking.append(source.secrets.bot_token)
+        most = max(most, len(asking))
+        try:
+            while True:
+                try:
+                    await asyncio.sleep(HOUR)
+                except asyncio.CancelledError:
+                    swallowed += 1
+                    if source.secrets.bot_token == "new" or swallowed == 3:  # of this test alone
+                        raise
+        finally:
+            asking.pop()
+
+    first = polled_source(secrets=Secrets(bot_token="old"))  # of this test alone
+    async with bench(Toy(poll=poll), [first]) as rig:
+        await until(lambda: asking == ["old"])
+        rig.sources["a"] = msgspec.structs.replace(first, secrets=Secrets(bot_token="new"))  # as above
+        await until(lambda: asking == ["new"])
+        assert (most, swallowed) == (1, 3)
+
+
 @pytest.mark.parametrize("how", ["paused", "removed", "foreign"])
 async def test_a_source_that_is_not_ours_any_more_is_left(how: str) -> None:
     state: list[str] = []
