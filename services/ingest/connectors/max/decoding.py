@@ -5,11 +5,9 @@ from __future__ import annotations
 from services.ingest.connectors.max.comments import COMMENT_UPDATES, UPDATES, Attached, Message, Update
 from services.ingest.connectors.max.mid import moment_of
 from services.ingest.connectors.received import NotThisPlatform, Received, skipped, unusable
-from services.ingest.connectors.tolerance import Unreadable, bounded, fit, is_id, parse
+from services.ingest.connectors.tolerance import MAX_URL, Unreadable, bounded, fit, is_id, parse
 from services.ingest.submission import EventKind, Submission, SubmittedAttachment
 from shared.events.base import MAX_ATTACHMENTS
-
-MAX_URL = 2_048
 
 _KINDS = {
     "image": "photo",

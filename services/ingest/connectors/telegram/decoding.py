@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from services.ingest.connectors.received import (
     NotThisPlatform,
@@ -21,13 +21,11 @@ from services.ingest.connectors.telegram.messages import (
     UPDATES,
     Message,
 )
-from services.ingest.connectors.tolerance import Unreadable, fit, parse
+from services.ingest.connectors.tolerance import Unreadable, fit, moment, parse
 from services.ingest.submission import Submission
 from shared.events import AuthorKind
 
 NOTHING = "nothing new"
-LAST_SECOND = 4_102_444_799
-"""The end of 2099; a later time is a mistake."""
 
 
 def decode(payload: bytes, page: str | None = None) -> list[Received]:
@@ -174,6 +172,4 @@ def _author(message: Message, group: str, channel: str | None) -> tuple[str | No
 
 
 def _moment(seconds: int | None) -> datetime | None:
-    if seconds is None or not 0 < seconds <= LAST_SECOND:
-        return None
-    return datetime.fromtimestamp(seconds, UTC)
+    return None if seconds is None else moment(seconds * 1_000)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from services.ingest.connectors.received import Received, skipped, unusable
+from services.ingest.connectors.tolerance import moment
 from services.ingest.connectors.vk.attachments import attached
 from services.ingest.connectors.vk.payload import Comment, flag, items, positive, whole, words
 from services.ingest.connectors.vk.place import Kind, Place
 from services.ingest.connectors.vk.text import readable, replied_to
 from services.ingest.submission import EventKind, Submission
 from shared.events.comment import AuthorKind
-
-LAST_MOMENT = 4_102_444_800
-"""Unix time of 2100-01-01, where `submission.LAST_YEAR` has ended."""
 
 _OWNERS: dict[Kind, str] = {
     "wall": "post_owner_id",
@@ -118,4 +116,4 @@ def _author_kind(author: int | None, page: str) -> AuthorKind:
 
 def _moment(value: object) -> datetime | None:
     seconds = whole(value)
-    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds < LAST_MOMENT else None
+    return None if seconds is None else moment(seconds * 1_000)
