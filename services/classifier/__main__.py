@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Ctrl-C while Python still reads its modules ends the process, without a page about what it was reading.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 # One thread judges at a time and its arrays are small: OpenBLAS's own threads would only cost memory and contend.
 # It reads this when NumPy is first imported, which is below.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -13,28 +17,13 @@ from pathlib import Path
 
 import click
 
-from services.classifier.curation.command import corpus as corpus_command
-from services.classifier.evaluate_command import evaluate as evaluate_command
-from services.classifier.explanation.explain_command import explain_command
-from services.classifier.labelling.agreement_command import agreement
-from services.classifier.labelling.command import label
-from services.classifier.life.versions_command import models
-from services.classifier.train_command import train
+from services.classifier.commands import Commands
 from shared.settings import SettingsError, load_settings
 
 
-@click.group()
+@click.group(cls=Commands)
 def main() -> None:
     """Otklik's classifier of comments."""
-
-
-main.add_command(train)
-main.add_command(models)
-main.add_command(corpus_command)
-main.add_command(evaluate_command)
-main.add_command(explain_command)
-main.add_command(label)
-main.add_command(agreement)
 
 
 @main.command()
@@ -64,35 +53,7 @@ def serve() -> None:
     )
 
 
-@main.command()
-@click.argument("file")
-@click.option("--model", type=click.Path(path_type=Path), help="Folder of a model; the packaged one by default.")
-@click.option("--fast", is_flag=True, help="Leave out the careful reader, which takes about 25 ms a comment.")
-def predict(file: str, model: Path | None, fast: bool) -> None:
-    """Judges the column `text` of a CSV file (- for standard input); one JSON object a line, in the file's order."""
-    from contextlib import ExitStack
-
-    from services.classifier.careful.reading import careful_reader
-    from services.classifier.manifest import ModelError
-    from services.classifier.model import DEFAULT_MODEL, Model
-    from services.classifier.prediction import UnreadableFile, predict_file
-    from shared.obs import configure_logging
-
-    configure_logging(service="predict", level="error")
-    try:
-        loaded = Model.load(model or DEFAULT_MODEL)
-        embedder = None
-        with ExitStack() as stack:
-            if loaded.careful_name and not fast:
-                embedder, reason = careful_reader(loaded)
-                if embedder is None:
-                    click.echo(f"read fast: {reason}", err=True)
-                else:
-                    stack.callback(embedder.close)
-            predict_file(file, loaded, embedder=embedder)
-    except (ModelError, UnreadableFile) as error:
-        raise click.ClickException(str(error)) from error
-
-
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     main(prog_name="python -m services.classifier")

@@ -1,26 +1,47 @@
-"""Comments as they come in a file: CSV with a header, or one JSON object a line."""
+"""Comments as they come in a file or on standard input: CSV with a header, or one JSON object a line."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, ClassVar
 
 import msgspec
 
+from services.classifier.refusal import Refusal
+
 MAX_FIELD = 1024 * 1024
-"""Characters of one field of a CSV file."""
+"""Characters of one field of a CSV file, sixteen times the longest comment; judging one takes some 70 bytes for each.
+The bound of the csv module itself, 131,072, is below what a comment with its quotes may take."""
 DELIMITERS = (",", ";", "\t")
 """In this order; spreadsheets in a Russian locale write the second."""
 IDS = ("id", "comment_id")
 JSON_SUFFIXES = (".jsonl", ".ndjson")
+STDIN = Path("-")
+_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How files of office programs begin, new and old."""
 
 
-class CommentFileError(Exception):
+class CommentFileError(Refusal):
     """The file cannot be read as comments; the message names it, the line where there is one, and the remedy."""
+
+    messages: ClassVar[Mapping[str, str]] = {
+        "unreadable": "{file}: cannot be read ({reason})",
+        "empty": "{file}: the file is empty",
+        "no_comments": "{file}: no comments in it",
+        "spreadsheet": "{file}: a spreadsheet's own file; save it as “CSV UTF-8” in the spreadsheet",
+        "encoding": "{file}, line {line}: not in UTF-8; save it as “CSV UTF-8” in the spreadsheet",
+        "csv": "{file}: not a CSV file: {reason}",
+        "json": "{file}, line {line}: not a JSON object: {reason}",
+        "no_column": "{file}: no column `{column}`; it has {names} (--column names another)",
+        "no_text": "{file}, line {line}: no text in `{column}` (--column names another)",
+    }
 
 
 class Comment(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,52 +54,107 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
     """What the file calls it, in a field `id` or `comment_id`."""
 
 
+@contextmanager
+def open_comments(path: Path, *, column: str = "text") -> Iterator[Iterator[Comment]]:
+    """In the file's order, each read when it is asked for, so that a file may be of any length; there is at least one.
+
+    `column` holds the text. `-` is standard input. What does not end in .csv, .jsonl or .ndjson tells by its first
+    sign what it is. Raises CommentFileError: on entering for a file that is none at all, later for a line.
+    """
+    file = "standard input" if path == STDIN else str(path)
+    with _opened(path, file) as binary:
+        comments = _comments(file, path.suffix.lower(), binary, column)
+        first = next(comments, None)
+        if first is None:
+            raise CommentFileError("no_comments", file=file)
+        yield chain((first,), comments)
+
+
 def read_comments(path: Path, *, column: str = "text") -> list[Comment]:
-    """In the file's order; `column` holds the text. Raises CommentFileError."""
-    if path.suffix.lower() not in (".csv", *JSON_SUFFIXES):
-        raise CommentFileError(f"{path}: its name must end in .csv, .jsonl or .ndjson, which tells how to read it")
+    """All of them at once, as `open_comments`."""
+    with open_comments(path, column=column) as comments:
+        return list(comments)
+
+
+@contextmanager
+def _opened(path: Path, file: str) -> Iterator[BinaryIO]:
+    if path == STDIN:
+        yield sys.stdin.buffer
+        return
     try:
-        content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-        records = _csv(path, content, column) if path.suffix.lower() == ".csv" else _jsonl(path, content)
-        return [_comment(path, line, record, column) for line, record in records]
+        binary = path.open("rb")
     except OSError as error:
-        raise CommentFileError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise CommentFileError(f"{path}: not in UTF-8; save it as “CSV UTF-8” in the spreadsheet") from error
+        raise CommentFileError("unreadable", file=file, reason=error.strerror, errno=error.errno) from error
+    with binary:
+        yield binary
+
+
+def _comments(file: str, suffix: str, binary: BinaryIO, column: str) -> Iterator[Comment]:
+    try:
+        lines = enumerate(binary, start=1)
+        number, first = next(((number, raw) for number, raw in _unmarked(lines) if raw.strip()), (0, b""))
+        if not first:
+            raise CommentFileError("empty", file=file)
+        if first.startswith(_SPREADSHEETS):
+            raise CommentFileError("spreadsheet", file=file)
+        json = suffix in JSON_SUFFIXES or (suffix != ".csv" and first.lstrip().startswith(b"{"))
+        records = _jsonl(file, chain(((number, first),), lines)) if json else _csv(file, number, first, lines, column)
+        for line, record in records:
+            yield _comment(file, line, record, column)
+    except OSError as error:
+        raise CommentFileError("unreadable", file=file, reason=error.strerror, errno=error.errno) from error
     except csv.Error as error:
-        raise CommentFileError(f"{path}: not a CSV file: {error}") from error
+        raise CommentFileError("csv", file=file, reason=error) from error
 
 
-def _csv(path: Path, content: bytes, column: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _unmarked(lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    for number, raw in lines:
+        yield number, raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
+
+
+def _csv(
+    file: str, number: int, header: bytes, lines: Iterator[tuple[int, bytes]], column: str
+) -> Iterator[tuple[int, dict[str, Any]]]:
     csv.field_size_limit(MAX_FIELD)
-    lines = io.StringIO(content.decode(), newline="")
-    first = lines.readline()
+    decoded = _decoded(file, chain(((number, header),), lines))
+    first = next(decoded)
     delimiter = next((mark for mark in DELIMITERS if column in next(csv.reader([first], delimiter=mark), [])), None)
     if delimiter is None:
-        names = ", ".join(next(csv.reader([first]), [])) or "nothing"
-        raise CommentFileError(f"{path}: no column `{column}`; it has {names} (--column names another)")
-    lines.seek(0)
-    reader = csv.reader(lines, delimiter=delimiter)
-    header = next(reader)
-    line = reader.line_num + 1
+        names = ", ".join(next(csv.reader([first]), []))
+        raise CommentFileError("no_column", file=file, column=column, names=names)
+    reader = csv.reader(chain((first,), decoded), delimiter=delimiter)
+    columns, before = next(reader), number - 1
+    line = before + reader.line_num + 1
     for fields in reader:
         if fields:
-            yield line, dict(zip(header, fields, strict=False))
-        line = reader.line_num + 1
+            yield line, dict(zip(columns, fields, strict=False))
+        line = before + reader.line_num + 1
 
 
-def _jsonl(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, raw in enumerate(content.split(b"\n"), start=1):
+def _decoded(file: str, lines: Iterator[tuple[int, bytes]]) -> Iterator[str]:
+    for number, raw in lines:
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError as error:
+            raise CommentFileError("encoding", file=file, line=number) from error
+        # Old spreadsheets end lines with a carriage return alone.
+        yield from io.StringIO(text, newline="")
+
+
+def _jsonl(file: str, lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, raw in lines:
         if raw.strip():
             try:
                 yield line, msgspec.json.decode(raw, type=dict[str, Any])
+            except UnicodeDecodeError as error:
+                raise CommentFileError("encoding", file=file, line=line) from error
             except (msgspec.DecodeError, RecursionError) as error:
-                raise CommentFileError(f"{path}, line {line}: not a JSON object: {error}") from error
+                raise CommentFileError("json", file=file, line=line, reason=error) from error
 
 
-def _comment(path: Path, line: int, record: dict[str, Any], column: str) -> Comment:
+def _comment(file: str, line: int, record: dict[str, Any], column: str) -> Comment:
     text = record.get(column)
     if not isinstance(text, str):
-        raise CommentFileError(f"{path}, line {line}: no text in `{column}` (--column names another)")
+        raise CommentFileError("no_text", file=file, line=line, column=column)
     named = next((record[name] for name in IDS if record.get(name) not in (None, "")), None)
     return Comment(line=line, text=text, id=None if named is None else str(named))

@@ -62,19 +62,27 @@ def evaluate(  # noqa: PLR0917 - click passes them by name
 
     docs/evaluation.md says what each figure means.
     """
-    from services.classifier.manifest import ModelError
-    from services.classifier.model import DEFAULT_MODEL
-    from services.classifier.training.records import TrainingError
+    from services.classifier.manifest import ModelError, read_manifest
+    from services.classifier.training.records import TrainingError, read_records
 
+    if freeze and (files or ham or spam):
+        raise click.UsageError("--freeze takes no FILE: the floor lies on the corpus's held-out part")
     try:
+        # What follows takes seconds only to be imported.
+        if model is not None:
+            read_manifest(model)
+        for path in (*files, *ham, *spam, *without, *train):
+            read_records(path)
+    except (TrainingError, ModelError) as error:
+        raise click.ClickException(str(error)) from error
+    try:
+        from services.classifier.model import DEFAULT_MODEL
         from services.classifier.training.evaluation import command
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is missing: install the extra `classifier`") from error
     folder = model or DEFAULT_MODEL
     try:
         if freeze:
-            if files or ham or spam:
-                raise click.UsageError("--freeze takes no FILE: the floor lies on the corpus's held-out part")
             command.freeze(folder)
             return
         command.run(

@@ -12,11 +12,9 @@ from shared.events import Flags, Tag, TopicScore
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
+# Holds nothing that could hold it: the garbage collector need not look at thousands of them.
 class Judgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One comment judged; the words are those of the event `Tagged`.
-
-    Holds nothing that could hold it: the garbage collector need not look at thousands of them.
-    """
+    """What is said of one comment, in the words of the event comment.tagged."""
 
     tag: Tag
     scores: dict[Tag, Share]

@@ -88,8 +88,8 @@ def write_model(folder: Path, manifest: Manifest, arrays: Mapping[str, NDArray[A
     return complete
 
 
-def read_model(folder: Path) -> tuple[Manifest, dict[str, NDArray[Any]]]:
-    """The manifest and its arrays, every hash checked; raises ModelError otherwise."""
+def read_manifest(folder: Path) -> Manifest:
+    """Raises ModelError where it is missing or not what it was when it was written; the arrays are not looked at."""
     path = folder / MANIFEST
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
@@ -99,6 +99,12 @@ def read_model(folder: Path) -> tuple[Manifest, dict[str, NDArray[Any]]]:
         raise ModelError(f"{path}: not a manifest of format 1: {error}") from error
     if manifest.version != manifest.true_version():
         raise ModelError(f"{path}: damaged or edited, its content does not match its version {manifest.version}")
+    return manifest
+
+
+def read_model(folder: Path) -> tuple[Manifest, dict[str, NDArray[Any]]]:
+    """The manifest and its arrays, every hash checked; raises ModelError otherwise."""
+    manifest = read_manifest(folder)
     return manifest, {name: _read_array(folder / array.file, array) for name, array in manifest.arrays.items()}
 
 

@@ -16,9 +16,10 @@ Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 class TopicScore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One topic's probability; topics are those of `shared.topics`."""
+    """One topic's probability."""
 
     topic: str
+    """One of docs/topics.md."""
     score: Probability
 
 

@@ -14,7 +14,7 @@ from litestar.types import ControllerRouterHandler
 from shared.auth import bearer_of
 from shared.auth.middleware import Authenticator, Credentials, KeyMiddleware
 from shared.web.health import Check, Health
-from shared.web.openapi import StructSchemas, openapi_config
+from shared.web.openapi import StructSchemas, entrance, openapi_config
 from shared.web.probes import healthz, metrics_page, readyz
 from shared.web.problem import EXCEPTION_HANDLERS
 from shared.web.request import ServiceRequest
@@ -47,7 +47,7 @@ def create_app(
     """
     checks: dict[str, Check] = {"keys": lambda: keyring.fresh, **(readiness or {})}
     return Service(
-        route_handlers=[healthz, readyz, metrics_page, *route_handlers],
+        route_handlers=[entrance, healthz, readyz, metrics_page, *route_handlers],
         lifespan=list(lifespan),
         state=State({"settings": settings, "keyring": keyring, "health": Health(checks)}),
         middleware=[DefineMiddleware(KeyMiddleware, keyring=keyring, credentials=credentials)],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from litestar import Litestar, Request, Response, Router
+from litestar import Litestar, Request, Response, Router, get
 from litestar.enums import MediaType
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
@@ -17,6 +19,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.openapi.spec.schema import Schema
 from litestar.plugins import OpenAPISchemaPlugin
+from litestar.response import Redirect
 from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 
 PATH = "/docs"
 SCHEME = "key"
+_REF = "#/components/schemas/"
+_MODULE = re.compile(r"(?<=_)(?:\w+\.)+")
+"""Before a class's name in the name of what is made of it."""
 
 _ALWAYS = {"400": "Invalid request", "500": "Internal error", "503": "A part this needs is away or busy"}
 _WITH_KEY = {"401": "No key, or one that is unknown, expired or revoked", "403": "Role or scope do not cover this"}
@@ -90,6 +96,12 @@ def openapi_config(*, title: str, version: str, description: str) -> OpenAPIConf
     )
 
 
+@get("/", opt={PUBLIC: True}, include_in_schema=False, status_code=302)
+async def entrance() -> Redirect:
+    """Whoever comes with a browser finds what there is."""
+    return Redirect(PATH, status_code=302)
+
+
 class StructSchemas(OpenAPISchemaPlugin):
     """Adds to Litestar's description of a struct its docstring, and that it refuses unknown members where it does."""
 
@@ -120,14 +132,37 @@ def _refuse_unknown_page(response: Response[Any]) -> Response[Any]:
 def complete(schema: dict[str, Any], app: Litestar) -> dict[str, Any]:
     """A copy of `schema` in which each operation names every status it may answer with, and who may call it."""
     document = deepcopy(schema)
-    _, components = msgspec.json.schema_components([Problem, FieldError], ref_template="#/components/schemas/{name}")
+    _, components = msgspec.json.schema_components([Problem, FieldError], ref_template=f"{_REF}{{name}}")
+    for component in components.values():
+        component["description"] = inspect.cleandoc(component.get("description", ""))
     document.setdefault("components", {}).setdefault("schemas", {}).update(components)
+    document = _plainly_named(document)
     operations = dict(_operations(app))
     for path, item in document.get("paths", {}).items():
         for method, operation in item.items():
             if isinstance(operation, dict) and "responses" in operation:
                 _complete(operation, path, method, operations.get((path, method)))
     return document
+
+
+def _plainly_named(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with `Page_Case` for what Litestar calls `Page_services.routing.….Case_`, where that is no other."""
+    names = document["components"]["schemas"]
+    plain = {name: _MODULE.sub("", name).removesuffix("_") for name in names if _MODULE.search(name)}
+    taken = Counter([*names, *plain.values()])
+    plain = {name: other for name, other in plain.items() if taken[other] == 1}
+    references = {f"{_REF}{name}": f"{_REF}{other}" for name, other in plain.items()}
+
+    def renamed(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: renamed(value) for key, value in part.items()}
+        if isinstance(part, list):
+            return [renamed(value) for value in part]
+        return references.get(part, part) if isinstance(part, str) else part
+
+    schemas = {plain.get(name, name): schema for name, schema in names.items()}
+    changed: dict[str, Any] = renamed({**document, "components": {**document["components"], "schemas": schemas}})
+    return changed
 
 
 def _operations(app: Litestar) -> Iterator[tuple[tuple[str, str], HTTPRouteHandler]]:
@@ -177,5 +212,5 @@ def _roles(handler: HTTPRouteHandler) -> set[str]:
 def _answer(description: str) -> dict[str, Any]:
     return {
         "description": description,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {MEDIA_TYPE: {"schema": {"$ref": f"{_REF}Problem"}}},
     }

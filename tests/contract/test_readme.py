@@ -26,7 +26,9 @@ def commands_of(module: str) -> dict[str, click.Command]:
     """The subcommands of `python -m module`."""
     main = import_module(f"{module}.__main__").main
     assert isinstance(main, click.Group)
-    return main.commands
+    context = click.Context(main)
+    found = {name: main.get_command(context, name) for name in main.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
 
 
 @pytest.mark.parametrize("module", ["shared.auth", "services.ingest", "services.classifier", "services.routing"])
@@ -41,6 +43,12 @@ def test_the_table_lists_what_can_be_done_with_dead_letters() -> None:
     assert isinstance(dead, click.Group)
     (row,) = re.findall(r"^\| `python -m shared\.bus dead ([^`]+)` \|", README, re.MULTILINE)
     assert set(row.replace("\\|", "|").split("|")) == set(dead.commands)
+
+
+def test_every_page_is_in_the_table_of_places() -> None:
+    (row,) = re.findall(r"^\| `docs` \| (.+) \|$", README, re.MULTILINE)
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        assert f"](docs/{page.name})" in row
 
 
 def test_every_target_is_in_the_makefile() -> None:

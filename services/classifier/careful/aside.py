@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from services.classifier.careful.e5 import LENGTH, Hello, read, write
 from services.classifier.careful.embedding import EmbeddingFailed
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 TEXT_SECONDS = 30.0
 """For one text, on a machine that has no time for it; then the process is ended and begun anew."""
 REST_SECONDS = 10.0

@@ -37,7 +37,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
 class E5:
     """An `Embedder` within this process; about 20 ms and 95 MB to load, one thread."""
 
-    name = "multilingual-e5-small-q4/query/400"
+    name = "multilingual-e5-small-q4/query/400/meant"
     """Model, E5's prefix for what is to be classified, and MAX_CHARACTERS."""
 
     def __init__(self) -> None:
@@ -82,12 +82,10 @@ def write(stream: BinaryIO, message: bytes) -> None:
 
 
 def serve(embedder: Embedder, source: BinaryIO, sink: BinaryIO) -> None:
-    """Says hello once it has embedded something, then answers each list of texts with its rows, until `source` ends.
+    """Says hello, then answers each list of texts with its rows, until `source` ends.
 
-    A processor that lacks what the engine was compiled for ends the process before the hello. Raises BrokenPipeError
-    when nobody reads the answer any more.
+    Raises BrokenPipeError when nobody reads the answer any more.
     """
-    embedder.embed(["проба"])
     write(sink, msgspec.json.encode(Hello(name=embedder.name, size=embedder.size)))
     decoder = msgspec.json.Decoder(list[str])
     while True:
@@ -103,11 +101,14 @@ def main(make: Callable[[], Embedder] = E5) -> None:
     """Embeds for whoever started this process, after everybody else, for as long as it lives; then ends quietly."""
     # Ctrl-C is for the service, which ends this process by closing its input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(19)
     sink = sys.stdout.buffer
     # Whatever else were printed would be taken for an answer.
     sys.stdout = sys.stderr
     embedder = make()
+    # A processor that lacks what the engine was compiled for ends the process here, before the hello.
+    embedder.embed(["проба"])
+    # Only now: on a machine that has no time for it, beginning would take longer than anybody waits for.
+    os.nice(19)
     try:
         serve(embedder, sys.stdin.buffer, sink)
     except BrokenPipeError:

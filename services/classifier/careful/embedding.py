@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
@@ -10,7 +11,8 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from services.classifier.text import normal
+from services.classifier.spelling.letters import EMAIL, LINK, MENTION, MONEY, PHONE
+from services.classifier.text import clean, clean_batch, normal
 
 Careful = Literal["auto", "off"]
 
@@ -21,6 +23,12 @@ _BEGINNING = 280
 _END = MAX_CHARACTERS - _BEGINNING - 1
 _LOOKED_AT = 4 * MAX_CHARACTERS
 """Characters at either end that are normalised at all."""
+
+_UNSEEN = re.compile("[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_INNER_CAPITALS = re.compile("[а-яё][А-ЯЁ]")
+_MIN_INNER_CAPITALS = 3
+_WORDS = {ord(LINK): "ссылка", ord(EMAIL): "почта", ord(PHONE): "телефон", ord(MENTION): "", ord(MONEY): "деньги"}
+"""What stands for an address, a number or a sum in a cleaned text."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,17 +62,27 @@ class Embedder(Protocol):
 def excerpt(text: str) -> str:
     """The part of `text` that is embedded: all of it up to MAX_CHARACTERS, else its beginning and its end.
 
-    NFKC, without control characters and lone surrogates: what comes out is valid UTF-8 without NUL. The normal form is
-    more than cosmetic: a tokeniser that expands characters itself may not have reckoned with U+FDFA, which becomes
-    eighteen.
+    Disguised words as they are meant: letters that are only drawn like Russian ones are nothing that a language model
+    knows. NFKC, without control characters and lone surrogates: what comes out is valid UTF-8 without NUL. The normal
+    form is more than cosmetic: a tokeniser that expands characters itself may not have reckoned with U+FDFA, which
+    becomes eighteen.
     """
     if len(text) > 2 * _LOOKED_AT:
         text = f"{text[:_LOOKED_AT]} {text[-_LOOKED_AT:]}"
-    text = normal(text.encode("utf-8", "replace").decode())
+    text = _as_meant(normal(text.encode("utf-8", "replace").decode()))
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     if len(text) <= MAX_CHARACTERS:
         return text
     return f"{text[:_BEGINNING]} {text[-_END:]}"
+
+
+def _as_meant(text: str) -> str:
+    """Without signs that nobody sees and capitals inside of words; where letters of other alphabets or figures stand
+    for Russian ones, the cleaned text."""
+    text = _UNSEEN.sub("", text)
+    if clean_batch([text]).disguised[0]:
+        return clean(text).translate(_WORDS)
+    return text.lower() if len(_INNER_CAPITALS.findall(text)) >= _MIN_INNER_CAPITALS else text
 
 
 def compact(direction: NDArray[np.float32]) -> bytes:

@@ -22,9 +22,10 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
-    """A measure of how the text is written, one of `features.SIGNALS`, and what it added to an output."""
+    """A measure of how the text is written, and what it added to an output."""
 
     name: str
+    """One of `features.SIGNALS`."""
     weight: float
 
 

@@ -52,8 +52,9 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     kappa: float | None
     """None where both gave every comment the same one value: there is nothing to agree on beyond chance."""
     interval: tuple[float, float] | None
-    """95 %: percentiles of bootstrap samples of the comments. None where kappa is None, where most samples have none,
-    and without a single difference: samples of such comments would all agree, however few they are."""
+    """95 %: percentiles of bootstrap samples of the comments. None where kappa is None, where most samples have
+    none, and where nearly all have the same: of comments without a single difference each sample agrees, however few
+    they are, and with one difference each sample that has it can have the same kappa."""
 
     @property
     def count(self) -> int:
@@ -165,7 +166,7 @@ def _interval(table: NDArray[np.int64]) -> tuple[float, float] | None:
     if len(kappas) < DRAWS / 2:
         return None
     low, high = np.percentile(kappas, [2.5, 97.5])
-    return float(low), float(high)
+    return None if np.isclose(low, high) else (float(low), float(high))
 
 
 def _kappas(shares: NDArray[Any]) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from services.classifier.labelling.agreement import (
     paired,
     read_labels,
 )
-from services.classifier.labelling.terminal import visible
+from services.classifier.visible import visible
 
 
 @click.command()
@@ -40,6 +40,8 @@ def agreement(one: Path, two: Path, show_text: bool) -> None:
             "file, best with --order random"
         )
     click.echo(f"A: {one}, {len(first)} comments\nB: {two}, {len(second)} comments\nin both: {len(pairs)}\n")
+    if one.read_bytes() == two.read_bytes():
+        click.echo("both files are the same: this says nothing of how far two people agree\n")
     compared = list(agreements(pairs))
     if not compared:
         raise click.ClickException("no label was given by both to any comment")
@@ -58,7 +60,9 @@ def _summary(item: Agreement) -> str:
         return f"{item.label}: {told}; no kappa: both gave the same value to all"
     if item.differing == 0:
         return f"{item.label}: kappa {item.kappa:.3f}; {told} (of more comments up to {item.most:.1%} might)"
-    interval = f" (95 %: {item.interval[0]:.3f} to {item.interval[1]:.3f})" if item.interval else ""
+    interval = " (too little differs for an interval)"
+    if item.interval is not None:
+        interval = f" (95 %: {item.interval[0]:.3f} to {item.interval[1]:.3f})"
     return f"{item.label}: kappa {item.kappa:.3f}{interval}; {told}"
 
 

@@ -9,17 +9,31 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
 
 import msgspec
 
+from services.classifier.refusal import Refusal
 from shared.events import Tag
 
 
-class AnswersError(Exception):
+class AnswersError(Refusal):
     """The file cannot take answers; the message says why, and what to do."""
+
+    messages: ClassVar[Mapping[str, str]] = {
+        "unwritable": "{file}: cannot be written ({reason})",
+        "unsaved": "{file}: the last answer could not be written ({reason}); all before it are safe",
+        "taken": "{file}: another window is labelling into this file; close it first",
+        "unlockable": "{file}: cannot be locked ({reason}); name a file on another disk",
+        "another_person": "{file}: holds the answers of {names}; one file, one person: name another with --out, or say "
+        "--by with that name",
+        "foreign": "{file}: holds something else than answers; name another file with --out",
+        "foreign_line": "{file}, line {line}: not an answer ({reason}); name another file with --out",
+    }
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +81,7 @@ class AnswerFile:
         try:
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise AnswersError(f"{self.path}: cannot be written ({error.strerror})") from error
+            raise _failed("unwritable", self.path, error) from error
         try:
             self._take()
         except BaseException:
@@ -90,9 +104,7 @@ class AnswerFile:
             os.fsync(self._descriptor)
         except OSError as error:
             self._cut(start)
-            raise AnswersError(
-                f"{self.path}: the last answer could not be written ({error.strerror}); all before it are safe"
-            ) from error
+            raise _failed("unsaved", self.path, error) from error
         self.answers.append(answer)
         self._starts.append(start)
 
@@ -106,11 +118,9 @@ class AnswerFile:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AnswersError(f"{self.path}: another window is labelling into this file; close it first") from error
+            raise AnswersError("taken", file=self.path) from error
         except OSError as error:
-            raise AnswersError(
-                f"{self.path}: cannot be locked ({error.strerror}); name a file on another disk"
-            ) from error
+            raise _failed("unlockable", self.path, error) from error
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
         start = 0
@@ -124,15 +134,12 @@ class AnswerFile:
         if not self.by and len(others) == 1:
             self.by = others.pop()
         elif others:
-            raise AnswersError(
-                f"{self.path}: holds the answers of {', '.join(sorted(others))}; one file, one person: "
-                "name another with --out, or say --by with that name"
-            )
+            raise AnswersError("another_person", file=self.path, names=", ".join(sorted(others)))
 
     def _end(self, start: int, last: bytes) -> None:
         """Of a file whose last line has no end: an editor took it off, or the line was broken off in writing."""
         if not last.startswith(_BEGINNING[: len(last)]):
-            raise AnswersError(f"{self.path}: holds something else than answers; name another file with --out")
+            raise AnswersError("foreign", file=self.path)
         try:
             answer = msgspec.json.decode(last, type=Answer)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -149,10 +156,12 @@ class AnswerFile:
         try:
             self.answers.append(msgspec.json.decode(line, type=Answer))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise AnswersError(
-                f"{self.path}, line {number}: not an answer ({error}); name another file with --out"
-            ) from error
+            raise AnswersError("foreign_line", file=self.path, line=number, reason=error) from error
 
     def _cut(self, size: int) -> None:
         os.ftruncate(self._descriptor, size)
         os.fsync(self._descriptor)
+
+
+def _failed(kind: str, path: Path, error: OSError) -> AnswersError:
+    return AnswersError(kind, file=path, reason=error.strerror, errno=error.errno)

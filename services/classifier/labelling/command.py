@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
-from services.classifier.comment_file import Comment, CommentFileError, read_comments
-from services.classifier.labelling.answers import AnswerFile, AnswersError, digest
+from services.classifier.comment_file import STDIN, Comment, read_comments
+from services.classifier.labelling.answers import AnswerFile, digest
 from services.classifier.labelling.order import distinct, informative, shuffled
+from services.classifier.labelling.refusals import LabelError, Stopped
 from services.classifier.labelling.session import Session, Suggest
 from services.classifier.labelling.terminal import PlainTerminal, is_terminal
 from services.classifier.labelling.wording import WORDINGS, Language
-from services.classifier.manifest import ModelError
-from services.classifier.model import DEFAULT_MODEL, Model
+from services.classifier.refusal import Refusal
 from shared.clock import utc_now
+
+if TYPE_CHECKING:
+    from services.classifier.model import Model
 
 
 @click.command()
@@ -52,35 +56,72 @@ def label(
 
     The answers can be learned from: `train --data FILE.labels.jsonl`. How to label: docs/labelling.md.
     """
-    if not is_terminal():
-        raise click.ClickException("a person answers here: start it in a terminal, without pipes")
-    wording = WORDINGS[cast("Language", language) if language else _language()]
+    chosen = cast("Language", language) if language else _language()
     try:
-        comments = distinct(read_comments(file, column=column))
-        needed = order == "uncertain" or suggest != "never"
-        judge = Model.load(model or DEFAULT_MODEL) if needed else None
-        with AnswerFile(out or file.with_name(f"{file.name}.labels.jsonl"), by=by) as answers:
-            answers.by = answers.by or _user()
-            terminal = PlainTerminal()
-            terminal.show(wording.welcome.format(file=file, out=answers.path, by=answers.by))
-            if answers.torn:
-                terminal.show(wording.torn)
-            terminal.show(wording.resumed if answers.answers else wording.guide)
-            Session(
-                _ordered(comments, {answer.sha256 for answer in answers.answers}, order, judge),
-                answers,
-                terminal,
-                wording,
-                clock=utc_now,
-                judge=None if judge is None else lambda text: judge.judge([text])[0],
-                suggest=cast("Suggest", suggest),
-                topics=topics,
-            ).run()
-            terminal.show(wording.goodbye.format(out=answers.path))
-    except (CommentFileError, AnswersError) as error:
-        raise click.ClickException(str(error)) from error
+        _label(
+            file, out=out, by=by, language=chosen, order=order, suggest=cast("Suggest", suggest), topics=topics,
+            column=column, folder=model,
+        )  # fmt: skip
+    except Refusal as error:
+        raise Stopped(error, chosen) from error
+
+
+def _label(
+    file: Path,
+    *,
+    out: Path | None,
+    by: str | None,
+    language: Language,
+    order: str,
+    suggest: Suggest,
+    topics: bool,
+    column: str,
+    folder: Path | None,
+) -> None:
+    """Raises Refusal."""
+    if not is_terminal():
+        raise LabelError("no_terminal")
+    if file == STDIN:
+        raise LabelError("keyboard")
+    wording = WORDINGS[language]
+    comments = distinct(read_comments(file, column=column))
+    if not comments:
+        raise LabelError("only_blank", file=file)
+    with AnswerFile(out or file.with_name(f"{file.name}.labels.jsonl"), by=by) as answers:
+        answers.by = answers.by or _user()
+        judge = _judge(folder) if order == "uncertain" or suggest != "never" else None
+        terminal = PlainTerminal()
+        terminal.show(wording.welcome.format(file=file, out=answers.path, by=answers.by))
+        if answers.torn:
+            terminal.show(wording.torn)
+        terminal.show(wording.resumed if answers.answers else wording.guide)
+        left = Session(
+            _ordered(comments, {answer.sha256 for answer in answers.answers}, order, judge),
+            answers,
+            terminal,
+            wording,
+            clock=utc_now,
+            judge=None if judge is None else lambda text: judge.judge([text])[0],
+            suggest=suggest,
+            topics=topics,
+        ).run()
+        terminal.show(wording.goodbye.format(out=answers.path))
+        if left:
+            terminal.show(wording.more)
+
+
+def _judge(folder: Path | None) -> Model:
+    """The model, which takes seconds to load; raises LabelError."""
+    from services.classifier.manifest import ModelError, read_manifest
+
+    try:
+        if folder is not None:
+            read_manifest(folder)
+        from services.classifier.model import DEFAULT_MODEL, Model
+
+        return Model.load(folder or DEFAULT_MODEL)
     except ModelError as error:
-        raise click.ClickException(f"{error} (--order random --suggest never does without a model)") from error
+        raise LabelError("model", reason=error) from error
 
 
 def _ordered(comments: Sequence[Comment], done: set[str], order: str, model: Model | None) -> Sequence[Comment]:
@@ -100,4 +141,8 @@ def _language() -> Language:
 
 
 def _user() -> str:
-    return os.environ.get("USER") or f"uid {os.getuid()}"
+    """The machine's name for who sits before it."""
+    try:
+        return os.environ.get("USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"

@@ -10,16 +10,19 @@ from typing import Literal
 from services.classifier.comment_file import Comment
 from services.classifier.judgement import Judgement
 from services.classifier.labelling.answers import Answer, AnswerFile, digest
-from services.classifier.labelling.terminal import Left, Terminal, visible
+from services.classifier.labelling.terminal import Left, Terminal
 from services.classifier.labelling.topics import matching, numbered
 from services.classifier.labelling.wording import FLAG_KEYS, TAG_KEYS, Act, Flag, Wording
+from services.classifier.visible import visible
 from shared.events import Tag
-from shared.topics import OTHER, TOPICS, Topic
+from shared.topics import TOPICS, Topic
 
 Suggest = Literal["before", "after", "never"]
 """When the machine's opinion is told: before the answer, after it (before, when asked for), or never."""
 Judge = Callable[[str], Judgement]
 BACK = "-"
+APPEALS: tuple[Tag, ...] = ("complaint", "question")
+"""What is about something, so that its topic is asked for."""
 
 
 class Session:
@@ -50,22 +53,35 @@ class Session:
         self._suggest = suggest
         self._topics = topics
 
-    def run(self) -> None:
-        """Returns when nothing is left or the person has left."""
+    def run(self) -> int:
+        """Returns when the person has left, or nothing is left and the last answer shall stay: how many are left."""
         try:
-            while self._left:
+            while self._left or self._reconsider():
                 if self._skipped == len(self._left):
                     self._terminal.show(self._wording.skipped_again.format(count=self._skipped))
                     self._skipped = 0
                 self._one(self._left[0])
-            self._terminal.show()
-            self._terminal.show(self._wording.finished)
         except Left:
             self._terminal.show()
+        return len(self._left)
 
     @property
     def _done(self) -> int:
         return len(self._known) - len(self._left)
+
+    def _reconsider(self) -> bool:
+        """Whether an answer was taken back after the last one."""
+        self._terminal.show()
+        self._terminal.show(self._wording.finished)
+        while True:
+            self._terminal.show(self._wording.at_the_end)
+            act = self._wording.keys.get(self._terminal.key())
+            if act is Act.UNDO and self._undo():
+                return True
+            if act is Act.QUIT:
+                return False
+            if act is not Act.UNDO:
+                self._terminal.show(self._wording.no_such_key)
 
     def _one(self, comment: Comment) -> None:
         """Until it is answered, skipped, or an earlier one is taken back."""
@@ -152,9 +168,7 @@ class Session:
 
     def _topic(self, tag: Tag) -> str | None:
         """An id, None where it stays open, or BACK."""
-        if tag == "spam":
-            return OTHER
-        if tag == "other" or not self._topics:
+        if tag not in APPEALS or not self._topics:
             return None
         terminal, wording = self._terminal, self._wording
         terminal.show(wording.topic)
@@ -198,7 +212,7 @@ class Session:
 
     def _in_words(self, tag: Tag, topic: str | None, flags: dict[Flag, bool]) -> str:
         words = [self._wording.tags[tag]]
-        if topic is not None and tag != "spam":
+        if topic is not None and tag in APPEALS:
             words.append(self._wording.name(_topic_of(topic)))
         words += [self._wording.flags[flag] for flag, raised in flags.items() if raised]
         return ", ".join(words)

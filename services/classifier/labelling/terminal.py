@@ -10,15 +10,12 @@ import os
 import shutil
 import sys
 import textwrap
-import unicodedata
 from typing import Protocol
 
 import click
 
 MAX_WIDTH = 100
 """Columns; longer lines are hard to read."""
-_HIDING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""They turn the direction of what follows."""
 
 
 class Left(Exception):
@@ -74,14 +71,6 @@ class PlainTerminal:
 def is_terminal() -> bool:
     """Whether a person can be reached over standard input and output."""
     return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def visible(text: str) -> str:
-    """A citizen's text without what would steer the terminal; such signs show as a replacement mark."""
-    return "".join(
-        sign if sign in "\n\t" or not (unicodedata.category(sign) in ("Cc", "Cs") or sign in _HIDING) else "�"
-        for sign in text.replace("\r\n", "\n")
-    )
 
 
 def _width() -> int:

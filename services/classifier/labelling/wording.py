@@ -63,7 +63,9 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
     machine_else: str
     no_machine: str
     finished: str
+    at_the_end: str
     goodbye: str
+    more: str
     torn: str
     guide: str
 
@@ -95,7 +97,8 @@ RU = Wording(
         "d": Act.QUIT,
     },
     acts="п пропустить   н назад   м мнение машины   с справка   в выход",
-    welcome="Разметка комментариев. Каждый ответ сразу сохраняется, закончить можно когда угодно.\n"
+    welcome="Разметка комментариев. Каждый ответ сразу сохраняется (у жалоб и вопросов вместе с темой), "
+    "закончить можно когда угодно.\n"
     "Комментарии: {file}\nОтветы: {out}\nОтвечает: {by}",
     resumed="Продолжаем с того места, где остановились.",
     progress="Размечено {done} из {all}.",
@@ -105,7 +108,7 @@ RU = Wording(
     yes="да",
     no="нет",
     no_such_key="Эта клавиша здесь ничего не делает.",
-    topic="Какая тема? Наберите начало слова или номер и нажмите Enter.\n"
+    topic="Какая тема? С ней ответ сохранится. Наберите начало слова или номер и нажмите Enter.\n"
     "Просто Enter: не указывать. ? и Enter: список тем. - и Enter: назад.",
     topic_prompt="Тема: ",
     topic_none="Такой темы нет. Попробуйте другое слово или посмотрите список: ?",
@@ -123,7 +126,9 @@ RU = Wording(
     machine_else="Машина ответила бы: {tag} ({share}).",
     no_machine="Мнение машины выключено.",
     finished="Всё размечено, спасибо!",
-    goodbye="Ответы сохранены: {out}\nЧтобы продолжить, запустите ту же команду.",
+    at_the_end="н отменить последний ответ   в закончить",
+    goodbye="Ответы сохранены: {out}",
+    more="Чтобы продолжить, запустите ту же команду.",
     torn="Последняя запись прошлого раза оборвалась и удалена; этот комментарий появится снова.",
     guide=_paragraphs("""\
 Как отвечать. Читайте комментарий отдельно, как дежурный редактор страницы, и выберите одно:
@@ -159,7 +164,8 @@ EN = Wording(
         "й": Act.QUIT,
     },
     acts="s skip   u undo   m machine's opinion   g guide   q quit",
-    welcome="Labelling comments. Each answer is stored at once; stop whenever you like.\n"
+    welcome="Labelling comments. Each answer is stored at once (of complaints and questions together with the topic); "
+    "stop whenever you like.\n"
     "Comments: {file}\nAnswers: {out}\nAnswered by: {by}",
     resumed="Going on where you stopped.",
     progress="{done} of {all} labelled.",
@@ -169,7 +175,7 @@ EN = Wording(
     yes="yes",
     no="no",
     no_such_key="This key does nothing here.",
-    topic="Which topic? Type the beginning of a word or a number, then Enter.\n"
+    topic="Which topic? With it the answer is stored. Type the beginning of a word or a number, then Enter.\n"
     "Enter alone: leave it open. ? and Enter: list of topics. - and Enter: back.",
     topic_prompt="Topic: ",
     topic_none="There is no such topic. Try another word, or see the list: ?",
@@ -187,7 +193,9 @@ EN = Wording(
     machine_else="The machine would have said: {tag} ({share}).",
     no_machine="The machine's opinion is switched off.",
     finished="Everything is labelled, thank you!",
-    goodbye="Answers stored: {out}\nTo go on, start the same command again.",
+    at_the_end="u undo the last answer   q end",
+    goodbye="Answers stored: {out}",
+    more="To go on, start the same command again.",
     torn="The last record of the previous time was broken off and is removed; its comment comes again.",
     guide=_paragraphs("""\
 How to answer. Read the comment by itself, as the page's duty editor, and choose one:

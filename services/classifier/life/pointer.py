@@ -46,7 +46,7 @@ class LivePointer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShadowPointer(msgspec.Struct, frozen=True, kw_only=True):
-    """The key `shadow`; a shadow that is live casts none."""
+    """What stands in the shadow, set by whom and when; a version that is live casts none."""
 
     version: Version | None = None
     by: Annotated[str, Meta(max_length=200)] = ""

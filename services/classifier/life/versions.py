@@ -24,13 +24,21 @@ from shared.events import Tag
 from shared.events.base import Note
 
 ModelRequest = Request[Principal, None, State]
-OneVersion = Annotated[
+LiveVersion = Annotated[
     Version | None,
     QueryParameter(
-        pattern=VERSION_PATTERN, description="A version; unless given, the one that this process judges with."
+        pattern=VERSION_PATTERN,
+        description="The live one of the pair; unless given, the version that this process judges with.",
     ),
 ]
-OneTag = Annotated[Tag | None, QueryParameter(description="Only of the sample: what this one of the two said.")]
+ShadowVersion = Annotated[
+    Version | None,
+    QueryParameter(
+        pattern=VERSION_PATTERN, description="The other one of the pair; unless given, what is in the shadow now."
+    ),
+]
+LiveTag = Annotated[Tag | None, QueryParameter(description="Only comments of the sample that `live` tagged so.")]
+ShadowTag = Annotated[Tag | None, QueryParameter(description="Only comments of the sample that `shadow` tagged so.")]
 Revision = Annotated[int, Meta(ge=0)]
 NOT_PUBLISHED = ResponseSpec(None, description="No such version is published")
 
@@ -112,10 +120,10 @@ class ModelController(Controller):
     async def disagreements(
         self,
         request: ModelRequest,
-        live: OneVersion = None,
-        shadow: OneVersion = None,
-        live_tag: OneTag = None,
-        shadow_tag: OneTag = None,
+        live: LiveVersion = None,
+        shadow: ShadowVersion = None,
+        live_tag: LiveTag = None,
+        shadow_tag: ShadowTag = None,
     ) -> Comparison:
         """Counts over all replicas for thirty days and a sample of comments; of the present pair unless one is named.
 

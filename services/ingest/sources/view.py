@@ -55,7 +55,7 @@ class SourceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of the bucket that is no source any more; it can only be removed."""
+    """Something stored that is no source any more; it can only be removed."""
 
     id: str
     why: str

@@ -16,7 +16,7 @@ ROOT_TERRITORY_NAME = "Вся территория"
 
 
 class Territory(msgspec.Struct, frozen=True, gc=False):
-    """A place in the tree of territories; `coordinator` None is inherited from the parent."""
+    """A place in the tree of territories; `coordinator` null is inherited from the parent."""
 
     id: str
     kind: str

@@ -36,7 +36,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """The territory a comment is about: its id (None when nothing says it) and where that comes from."""
+    """The territory a comment is about: its id (null when nothing says it) and where that comes from."""
 
     territory: str | None
     by: PlaceBy

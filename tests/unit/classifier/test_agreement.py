@@ -63,6 +63,19 @@ def test_without_a_difference_the_doubt_that_is_left(tmp_path: Path) -> None:
     assert "tag: kappa 1.000; 0 of 100 differ (of more comments up to 3.0% might)" in run(path, path).stdout
 
 
+def test_no_interval_where_every_sample_says_the_same(tmp_path: Path) -> None:
+    one = write(tmp_path / "a.jsonl", *rows(["other"] * 20))
+    two = write(tmp_path / "b.jsonl", *rows([*["other"] * 19, "spam"]))
+    assert "tag: kappa 0.000 (too little differs for an interval); 1 of 20 differ" in run(one, two).stdout
+
+
+def test_a_file_beside_itself_is_remarked_on(tmp_path: Path) -> None:
+    one, two = (write(tmp_path / name, *rows(TAGS)) for name in ("a.jsonl", "b.jsonl"))
+    assert "both files are the same" in run(one, one).stdout
+    assert "both files are the same" in run(one, two).stdout
+    assert "both files are the same" not in run(one, write(two, *rows(["spam", *TAGS[1:]]))).stdout
+
+
 def test_what_only_one_labelled_is_left_out(tmp_path: Path) -> None:
     one = write(tmp_path / "a.jsonl", *rows(["spam", "other"], topic=None, urgent=True))
     two = write(tmp_path / "b.jsonl", *rows(["spam", "other"], topic="snow"))

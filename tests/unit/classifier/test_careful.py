@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -13,9 +12,10 @@ from numpy.typing import NDArray
 from services.classifier.careful import reading
 from services.classifier.careful.embedding import Careful, Embedder, EmbeddingFailed
 from services.classifier.careful.reading import careful_reader, read_carefully
+from services.classifier.comment_file import Comment
 from services.classifier.judgement import Judgement
 from services.classifier.model import Model
-from services.classifier.prediction import predict_file
+from services.classifier.prediction import predict_all
 from services.classifier.training.evaluation.reading import Careful as CarefulReader
 
 
@@ -90,12 +90,9 @@ def test_a_careful_reader_fits_its_model(model: Reads, monkeypatch: pytest.Monke
     assert careful_reader(model) == (None, "this model has no careful reader")
 
 
-def test_evaluation_and_prediction_read_carefully(
-    model: Reads, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("text\nНет воды\nbad\n", encoding="utf-8")
-    predict_file(str(path), model, embedder=Length())
+def test_evaluation_and_prediction_read_carefully(model: Reads, capsys: pytest.CaptureFixture[str]) -> None:
+    comments = [Comment(line=line, text=text) for line, text in enumerate(["Нет воды", "bad"], 2)]
+    predict_all(iter(comments), model, embedder=Length())
     first, second = capsys.readouterr().out.splitlines()
     assert '"confidence":0.0008' in first
     assert '"confidence":0.0008' not in second

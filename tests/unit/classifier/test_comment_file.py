@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.classifier.comment_file import Comment, CommentFileError, read_comments
+from services.classifier.comment_file import Comment, CommentFileError, open_comments, read_comments
 
 
 def read(tmp_path: Path, name: str, content: bytes, column: str = "text") -> list[Comment]:
@@ -36,20 +36,38 @@ def test_json_lines(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.xlsx", b"", "must end in .csv, .jsonl or .ndjson"),
-        ("a.csv", b"", "no column `text`; it has nothing"),
+        ("a.xlsx", b"PK\x03\x04\n", "a spreadsheet's own file; save it as “CSV UTF-8”"),
+        ("a.csv", b"", "the file is empty"),
+        ("a.jsonl", b"\n\r\n", "the file is empty"),
+        ("a.csv", b"id,text\n", "no comments in it"),
+        ("a.csv", b"text;id\n\n", "no comments in it"),
         ("a.csv", b"id,comment\n", "no column `text`; it has id, comment"),
-        ("a.csv", "text\nлифт\n".encode("cp1251"), "not in UTF-8"),
+        ("a.csv", "text\nлифт\n".encode("cp1251"), "line 2: not in UTF-8; save it as “CSV UTF-8”"),
         ("a.csv", b"id,text\n1\n", "line 2: no text in `text`"),
         ("a.csv", b"text\n" + b"x" * 2_000_000, "field larger than field limit"),
         ("a.jsonl", b'{"text": "a"}\n[1]\n', "line 2: not a JSON object"),
         ("a.jsonl", b'{"text": 1}\n', "line 1: no text in `text`"),
-        ("a.jsonl", b'{"text": "\xff"}\n', "not"),
+        ("a.jsonl", b'{"text": "\xff"}\n', "line 1: not in UTF-8"),
     ],
 )
 def test_says_what_is_wrong(tmp_path: Path, name: str, content: bytes, told: str) -> None:
     with pytest.raises(CommentFileError, match=f"{name}.*{told}"):
         read(tmp_path, name, content)
+
+
+@pytest.mark.parametrize("content", ['\ufeff\n\n{"text": "Лифт"}\n', "\n\ntext\nЛифт\n", "\ufefftext\rЛифт\r"])
+def test_what_no_ending_tells_the_first_sign_does(tmp_path: Path, content: str) -> None:
+    for name in ("a.txt", "a"):
+        assert [comment.text for comment in read(tmp_path, name, content.encode())] == ["Лифт"]
+
+
+def test_comments_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text\none\ntwo\n" + b"x" * 2_000_000)
+    with open_comments(path) as comments:
+        assert [next(comments).text, next(comments).text] == ["one", "two"]
+        with pytest.raises(CommentFileError, match="field larger"):
+            next(comments)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -21,7 +21,38 @@ def folder(training: Training, tmp_path: Path) -> str:
 def test_one_text(folder: str) -> None:
     done = CliRunner().invoke(explain_command, ["--model", folder, "--text", "Когда включат воду?", "--spans", "2"])
     assert done.exit_code == 0, done.output
-    assert set(json.loads(done.output)["reasons"]) == {"spam", "tag"}
+    (line,) = done.output.splitlines()
+    assert set(json.loads(line)["reasons"]) == {"spam", "tag"}
+
+
+def test_a_table_whose_columns_add_up(folder: str) -> None:
+    text = "Когда уже включат воду?\x1b[2J 3aйм на карту, +7 900 000-00-00"
+    done = CliRunner().invoke(
+        explain_command, ["--model", folder, "--human", "--text", text, "--spans", "3", "--head", "tag"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "\x1b" not in done.output
+    assert "disguised: 3aйм read as займ\npersonal data: phone, +7 900 000-00-00\n" in done.output
+    _, table = done.output.split("tag (if it is no spam; the highest wins)\n")
+    title, *rows = table.splitlines()
+    assert title.split() == ["complaint", "other", "question"]
+    parts = [[float(cell) for cell in row.split()[-3:]] for row in rows]
+    assert rows[-1].startswith("together")
+    for column in zip(*parts, strict=True):
+        assert sum(column[:-1]) == pytest.approx(column[-1], abs=0.005 * len(column))
+    assert len([row for row in rows if not row.startswith(("(", "together"))]) == 3
+
+
+@pytest.mark.parametrize("text", ["", "😡 \udc80", "а" * 100_000])
+def test_a_table_of_any_text(folder: str, text: str) -> None:
+    heads = [word for head in ("spam", "tag", "topic", "toxic", "urgent") for word in ("--head", head)]
+    done = CliRunner().invoke(explain_command, ["--model", folder, "--human", "--text", text, *heads])
+    assert done.exit_code == 0, done.output
+
+
+def test_standard_input(folder: str) -> None:
+    done = CliRunner().invoke(explain_command, ["--model", folder, "-"], input='{"text": "Нет воды"}\n')
+    assert json.loads(done.output)["judgement"]
 
 
 @pytest.mark.parametrize("text", ["", "😡", "\udc80 \x07", "а" * 100_000])

@@ -5,23 +5,29 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pwd
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from string import Formatter
 
 import pytest
 from click.testing import CliRunner
 
 from services.classifier.comment_file import Comment
 from services.classifier.judgement import Judgement
+from services.classifier.labelling import command
 from services.classifier.labelling.answers import Answer, AnswerFile, AnswersError, digest
 from services.classifier.labelling.command import label
 from services.classifier.labelling.order import distinct, informative, shuffled
+from services.classifier.labelling.refusals import RU as RU_REFUSALS
 from services.classifier.labelling.session import Judge, Session, Suggest
-from services.classifier.labelling.terminal import Left, visible
+from services.classifier.labelling.terminal import Left
 from services.classifier.labelling.topics import matching
 from services.classifier.labelling.wording import EN, FLAG_KEYS, RU, TAG_KEYS, Act, Wording
+from services.classifier.refusal import Refusal
 from services.classifier.training.rows import Row, read_source
+from services.classifier.visible import visible
 from shared.events import Flags, TopicScore
 from shared.topics import TOPICS
 
@@ -126,6 +132,31 @@ def test_undo_reaches_back_over_a_restart(path: Path) -> None:
     assert [(row["text"], row["tag"], row["toxic"]) for row in stored(path)] == [("Лифт стоит", "other", False)]
 
 
+def test_the_last_answer_can_be_taken_back_too(path: Path) -> None:
+    screen = press(path, "3", "3", "3", "x", "u", "4", "q")
+    assert screen.count("Everything is labelled, thank you!\nu undo the last answer   q end") == 2
+    assert "does nothing here.\nu undo" in screen
+    assert [row["tag"] for row in stored(path)] == ["spam", "spam", "other"]
+    screen = press(path, "u", "u", "u", "u", "q")
+    assert "0 of 3 labelled." in screen
+    assert stored(path) == []
+
+
+def test_only_what_is_about_something_has_a_topic(path: Path) -> None:
+    press(path, "3", "4", "1", "лифт")
+    assert [(row["tag"], row["topic"]) for row in stored(path)] == [
+        ("spam", None),
+        ("other", None),
+        ("complaint", "housing"),
+    ]
+
+
+def test_that_an_answer_waits_for_its_topic_is_said(path: Path) -> None:
+    screen = press(path, "1", "", "q")
+    before, _ = screen.split("Stored: complaint.")
+    assert "With it the answer is stored." in before
+
+
 def test_an_answer_of_another_file_is_not_undone(path: Path) -> None:
     press(path, "4")
     screen = press(path, "u", "q", comments=COMMENTS[1:])
@@ -150,7 +181,7 @@ def test_a_topic_by_word_number_list_or_not_at_all(path: Path) -> None:
 
 def test_topics_need_not_be_asked_for(path: Path) -> None:
     press(path, "1", "2", "3", topics=False)
-    assert [row["topic"] for row in stored(path)] == [None, None, "other"]
+    assert [row["topic"] for row in stored(path)] == [None, None, None]
 
 
 def test_leaving_at_the_topic_says_that_the_answer_is_lost(path: Path) -> None:
@@ -324,9 +355,58 @@ def test_each_text_once_and_chance_that_is_the_same_for_all() -> None:
 
 
 def test_without_a_terminal_it_says_so(tmp_path: Path) -> None:
-    result = CliRunner().invoke(label, [str(tmp_path / "a.csv")])
+    for language, told in (("en", "Error: a person answers here"), ("ru", "Ошибка: отвечает человек")):
+        result = CliRunner().invoke(label, [str(tmp_path / "a.csv"), "--language", language])
+        assert result.exit_code == 1
+        assert told in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "told"),
+    [
+        (None, [], "a.csv: не читается (нет такого файла или папки)"),
+        (b"", [], "a.csv: файл пустой"),
+        (b"id,text\n", [], "a.csv: в файле нет комментариев"),
+        (b"text\n \n", [], "a.csv: ни в одном комментарии нет текста"),
+        (b"body\na\n", [], "a.csv: нет колонки `text`; есть body"),
+        ("text\nлифт\n".encode("cp1251"), [], "a.csv, строка 2: не UTF-8"),
+        (b"text\na\n", ["--model", "/nowhere"], "модель не загружается"),
+        (b"text\na\n", ["--out", "/nowhere/a.jsonl"], "/nowhere/a.jsonl: сюда нельзя записать (нет такого файла"),
+    ],
+)
+def test_what_stops_it_is_said_in_the_language_of_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, options: list[str], told: str
+) -> None:
+    monkeypatch.setattr(command, "is_terminal", lambda: True)
+    path = tmp_path / "a.csv"
+    if content is not None:
+        path.write_bytes(content)
+    result = CliRunner().invoke(label, [str(path), "--language", "ru", *options])
     assert result.exit_code == 1
-    assert "in a terminal" in result.stderr
+    assert f"Ошибка: {told}" in result.stderr.replace(f"{tmp_path}/", "")
+
+
+def test_the_keyboard_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "is_terminal", lambda: True)
+    assert "name a file" in CliRunner().invoke(label, ["-", "--language", "en"]).stderr
+
+
+@pytest.mark.parametrize("kind", RU_REFUSALS)
+def test_every_refusal_says_the_same_in_russian(kind: type[Refusal]) -> None:
+    def names(message: str) -> set[str]:
+        return {name for _, name, _, _ in Formatter().parse(message) if name}
+
+    russian = RU_REFUSALS[kind]
+    assert {key: names(message) for key, message in russian.items()} == {
+        key: names(message) for key, message in kind.messages.items()
+    }
+
+
+def test_who_labels_where_no_variable_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("USER", raising=False)
+    assert command._user() == pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setenv("USER", "anna")
+    assert command._user() == "anna"
 
 
 def test_an_answer_survives_being_read_again(path: Path) -> None:

@@ -54,5 +54,11 @@ async def test_the_reference_page_needs_nothing_from_elsewhere(client: httpx.Asy
     assert re.findall(r"(?:src|href)=\"?https?:", answer.text) == []
 
 
+async def test_the_first_page_leads_to_the_documentation(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/docs")
+    assert "/" not in (await client.get("/docs/openapi.json")).json()["paths"]
+
+
 async def test_an_unknown_page_below_the_documentation_is_a_problem(client: httpx.AsyncClient) -> None:
     problem(await client.get("/docs/nothing"), 404)
