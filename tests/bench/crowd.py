@@ -11,7 +11,8 @@ import contextlib
 import random
 import sys
 import time
-from typing import Any, Literal, cast
+from collections.abc import Coroutine
+from typing import Any, Literal, TypeVar, cast
 
 import httpx
 import msgspec
@@ -26,7 +27,8 @@ from deploy.standins.vk.loopback import Asked, Said
 from deploy.standins.wire import Answer, Request, Wire
 
 Ill = Literal["hang", "fail"]
-HANG_SECONDS = 3_600.0
+T = TypeVar("T")
+FAILING = Answer(status=500, text="")
 VK, TELEGRAM, MAX, OK = 1_000_000, -1_002_000_000_000, -71_000_000_000_000, 52_000_000_000_000
 """Where the pages' numbers begin."""
 
@@ -102,6 +104,7 @@ class Crowd:
         self.pages: dict[str, Page] = {}
         self.hooks: dict[str, Hook] = {}
         self.ill: dict[str, Ill] = {}
+        self._turned: dict[str, asyncio.Event] = {}
         self.asked = self.refused = 0
         self.vk = _Vk(self)
         self.ok = _Ok(self)
@@ -137,13 +140,28 @@ class Crowd:
                 self.maxes[token] = _Max(self, page, token=token, chat=local)
                 self._under[page.source] = self.maxes[token].publish("post")
 
-    async def stand(self, source: str) -> bool:
-        """Whether the page answers well; never returns where it hangs."""
+    def turn(self, source: str, ill: Ill | None) -> None:
+        """The page falls ill or is well again: at once, for requests under way too."""
+        if ill is None:
+            self.ill.pop(source, None)
+        else:
+            self.ill[source] = ill
+        self._turned.pop(source, asyncio.Event()).set()
+
+    async def stand(self, source: str, work: Coroutine[Any, Any, T], failing: T) -> T:
+        """What `work` answers; `failing` where the page fails, and nothing before it is well again where it hangs."""
         self.asked += 1
-        ill = self.ill.get(source)
-        if ill == "hang":
-            await asyncio.sleep(HANG_SECONDS)
-        return ill is None
+        working = asyncio.ensure_future(work)
+        if source not in self.ill:
+            turned = asyncio.ensure_future(self._turned.setdefault(source, asyncio.Event()).wait())
+            await asyncio.wait({working, turned}, return_when=asyncio.FIRST_COMPLETED)
+            turned.cancel()
+            if working.done():
+                return working.result()
+        working.cancel()
+        if self.ill.get(source) == "hang":
+            await self._turned.setdefault(source, asyncio.Event()).wait()
+        return failing
 
     async def write(self, rate: float, seconds: float) -> Told:
         """Comments on pages that are well; each says in its text when it was written, in nanoseconds."""
@@ -195,18 +213,15 @@ class Crowd:
         token = request.path.split("/")[1].removeprefix("bot")
         if token not in self.telegrams:
             return Answer(status=401, json={"ok": False, "error_code": 401, "description": "Unauthorized"})
-        if not await self.stand(f"telegram-{int(token.partition(':')[0]) - 700_000}"):
-            return Answer(status=500, text="")
-        return await self.telegrams[token].answer(request)
+        source = f"telegram-{int(token.partition(':')[0]) - 700_000}"
+        return await self.stand(source, self.telegrams[token].answer(request), FAILING)
 
     async def max(self, request: Request) -> Answer:
         """Of whichever bot it is."""
         token = request.headers.get("authorization", "")
         if token not in self.maxes:
             return Answer(status=401, json={"code": "verify.token", "message": "Invalid access_token"})
-        if not await self.stand(self.maxes[token].source):
-            return Answer(status=500, text="")
-        return await self.maxes[token].answer(request)
+        return await self.stand(self.maxes[token].source, self.maxes[token].answer(request), FAILING)
 
 
 class _Vk(VkStandin):
@@ -223,10 +238,8 @@ class _Vk(VkStandin):
             number = int(asked.path.rpartition("/")[2]) - VK
         else:
             number = int(asked.fields.get("access_token", "-0").rpartition("-")[2])
-        if not await self._crowd.stand(f"vk-{number}"):
-            return Said(status=500)
         self.calls.clear()
-        return await super()._handle(asked)
+        return await self._crowd.stand(f"vk-{number}", super()._handle(asked), Said(status=500))
 
 
 class _Ok(ok.StandIn):
@@ -235,10 +248,10 @@ class _Ok(ok.StandIn):
         self._crowd = crowd
 
     async def answer(self, sent: Any) -> tuple[int, object]:
-        if not await self._crowd.stand(f"ok-{sent.get('access_token', '-0').rpartition('-')[2]}"):
-            return 500, {}
         self.calls.clear()
-        return await super().answer(sent)
+        source = f"ok-{sent.get('access_token', '-0').rpartition('-')[2]}"
+        failing: tuple[int, object] = (500, {})
+        return await self._crowd.stand(source, super().answer(sent), failing)
 
 
 class _Max(MaxStandin):
@@ -272,10 +285,7 @@ async def _serve() -> None:
                 crowd.set_up(page)
             crowd.hooks |= order.hooks
             for source, ill in order.ill.items():
-                if ill is None:
-                    crowd.ill.pop(source, None)
-                else:
-                    crowd.ill[source] = ill
+                crowd.turn(source, ill)
             written = await crowd.write(order.rate, order.seconds) if order.rate else None
             _say(written or Told(asked=crowd.asked, refused=crowd.refused))
         await telegram.stop()

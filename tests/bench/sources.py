@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +32,10 @@ ADDING = 16
 """Requests at once that add sources."""
 SETTLE_SECONDS = 70.0
 """From the last source added until its first pass through what the page holds is over."""
-ILL_SECONDS = 26.0
-"""For every long poll that was under way to have ended, so that the ill are ill."""
-HEAL_SECONDS = 60.0
-"""For what hung to have been given up, and what failed asked again."""
+TURNS = 4
+"""Windows of each kind."""
+HOLD_SECONDS = 8.0
+"""Before each window: who was cut off has asked again by then."""
 DRAIN_SECONDS = 5.0
 
 
@@ -108,38 +107,37 @@ async def add(stack: Stack, wanted: list[Page]) -> dict[str, Hook]:
     return hooks
 
 
-class Waits(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds from the stand-in to COMMENTS, sorted; by the platform and the way of the source."""
+class Comment(msgspec.Struct, frozen=True, kw_only=True):
+    """One that stands in COMMENTS: how its page is read, and when it was written and stored, in seconds."""
 
-    found: dict[tuple[str, str], list[float]]
+    kind: tuple[str, str]
+    written: float
+    stored: float
 
-    def of(self, *, ok: bool) -> list[float]:
-        """Of Odnoklassniki, which is asked once a minute; or of all others."""
-        return sorted(wait for key, waits in self.found.items() if (key[0] == "ok") == ok for wait in waits)
+    @property
+    def wait(self) -> float:
+        """Milliseconds from the stand-in to COMMENTS."""
+        return max(0.0, self.stored - self.written) * 1e3
 
 
-async def waits(stack: Stack, since: int, kinds: dict[str, tuple[str, str]]) -> tuple[Waits, int]:
-    """What stands in COMMENTS behind `since`, and the last sequence; each comment says in its text when it was
-    written, and the broker when it was stored."""
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+async def comments(stack: Stack, kinds: dict[str, tuple[str, str]]) -> list[Comment]:
+    """All that stand in COMMENTS; each says in its text when it was written, and the broker when it was stored."""
+    found: list[Comment] = []
     async with await Bus.connect(stack.nats_url, name="bench") as bus:
         jetstream = bus.jetstream
-        last = (await jetstream.stream_info("COMMENTS")).state.last_seq
-        config = ConsumerConfig(
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=since + 1, ack_policy=AckPolicy.NONE
-        )
+        left = (await jetstream.stream_info("COMMENTS")).state.messages
+        config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL, ack_policy=AckPolicy.NONE)
         reading = await jetstream.pull_subscribe("comments.>", stream="COMMENTS", config=config)
-        left = last - since
         while left > 0:
             for message in await reading.fetch(min(left, 500), timeout=10):
                 left -= 1
                 event = decode(message.subject, message.data)
                 if isinstance(event, CommentCreated):
-                    written = int(event.text.partition(" ")[0])
+                    written = int(event.text.partition(" ")[0]) / 1e9
                     stored = message.metadata.timestamp.timestamp()
-                    found[kinds[event.page]].append(max(0.0, stored * 1e3 - written / 1e6))
+                    found.append(Comment(kind=kinds[event.page], written=written, stored=stored))
         await reading.unsubscribe()
-    return Waits(found={kind: sorted(each) for kind, each in found.items()}), last
+    return found
 
 
 def show(name: str, value: str) -> None:
@@ -192,10 +190,12 @@ class Bench:
         self._stack, self._crowd, self._rate, self._seconds = stack, crowd, rate, seconds
         self._pages = pages(count)
         self._kinds = {page.page: (page.platform, page.way) for page in self._pages}
-        self._last = 0
+        self._windows: list[tuple[str, float, float]] = []
+        self._written = 0
 
     def run(self) -> None:
-        """Adds the sources and measures: nothing happening, all well, some ill, all well again."""
+        """Adds the sources and measures: nothing happening, then all well and some ill in turns, so that what else the
+        machine does meets both alike."""
         stack, crowd, count = self._stack, self._crowd, len(self._pages)
         rss = psutil.Process(stack.processes["ingest"].pid).memory_info().rss / 2**20
         show("ingest without sources", f"{rss:.0f} MiB")
@@ -211,36 +211,45 @@ class Bench:
         time.sleep(self._seconds)
         asked = crowd.tell(Order()).asked - before
         show("idle", f"{idle}; {asked / self._seconds:.0f} requests/s to the stand-ins")
-        _, self._last = asyncio.run(waits(stack, 0, self._kinds))
 
-        well = self._measure(f"{self._rate:g} comments/s, all well")
-        ill: dict[str, Ill | None] = {}
+        ill: dict[str, Ill] = {}
         for place, page in enumerate(self._pages):
             if place % 10 < 2:
                 ill[page.source] = "hang" if place % 10 == 0 else "fail"
-        crowd.tell(Order(ill=ill))
-        time.sleep(ILL_SECONDS)
-        sick = self._measure("the same, 10 % hang and 10 % fail")
-        crowd.tell(Order(ill=dict.fromkeys(ill)))
-        time.sleep(HEAL_SECONDS)
-        again = self._measure("the same, all well again")
-        show("ratio with / without the ill, before", ratios(well, sick))
-        show("ratio with / without the ill, after", ratios(again, sick))
-        show("ratio after / before (what chance does)", ratios(well, again))
-
-    def _measure(self, name: str) -> list[float]:
-        """Writes for a while and tells what it cost and how long it took: of hooks and long polls, which is the
-        result."""
-        cost = Cost(self._stack, self._crowd)
-        told = self._crowd.tell(Order(rate=self._rate, seconds=self._seconds))
-        late, refused = f"writer late by {told.late * 1e3:.0f} ms at worst", f"{told.refused} calls of hooks refused"
-        show(name, f"{cost}; {late}, {refused}")
+        for turn in range(TURNS):
+            crowd.tell(Order(ill=dict.fromkeys(ill)))
+            self._write("all well", turn)
+            crowd.tell(Order(ill=dict(ill)))
+            self._write("10 % hang, 10 % fail", turn)
         time.sleep(DRAIN_SECONDS)
-        found, self._last = asyncio.run(waits(self._stack, self._last, self._kinds))
-        show("  to COMMENTS, hooks and long polls", percentiles(found.of(ok=False)))
-        for kind, each in sorted(found.found.items()):
-            show(f"    {' '.join(kind)}", percentiles(each))
-        return found.of(ok=False)
+        self._tell(asyncio.run(comments(stack, self._kinds)))
+
+    def _write(self, name: str, turn: int) -> None:
+        """Writes for a while, once what was ordered has taken hold."""
+        time.sleep(HOLD_SECONDS)
+        cost, began = Cost(self._stack, self._crowd), time.time()
+        told = self._crowd.tell(Order(rate=self._rate, seconds=self._seconds))
+        self._windows.append((name, began, time.time()))
+        self._written += told.written
+        late = f"writer late by {told.late * 1e3:.0f} ms at worst, {told.refused} calls of hooks refused so far"
+        show(f"{self._rate:g} comments/s, {name}, {turn + 1}", f"{cost}; {late}")
+
+    def _tell(self, found: list[Comment]) -> None:
+        """Latencies; those of Odnoklassniki, which is asked once a minute, by themselves."""
+        show("comments written / stored so far", f"{self._written:,} / {len(found):,} (Odnoklassniki's come late)")
+        results: dict[str, list[float]] = {}
+        for name in dict.fromkeys(name for name, _, _ in self._windows):
+            spans = [(began, ended) for each, began, ended in self._windows if each == name]
+            inside = [it for it in found if any(began <= it.written <= ended for began, ended in spans)]
+            results[name] = sorted(it.wait for it in inside if it.kind[0] != "ok")
+            show(f"to COMMENTS, {name}", percentiles(results[name]))
+            for kind in sorted({it.kind for it in inside}):
+                show(f"    {' '.join(kind)}", percentiles(sorted(it.wait for it in inside if it.kind == kind)))
+            for place, (began, ended) in enumerate(spans):
+                one = sorted(it.wait for it in inside if it.kind[0] != "ok" and began <= it.written <= ended)
+                show(f"    window {place + 1}", percentiles(one))
+        well, sick = results.values()
+        show("ratio with / without the ill", ratios(well, sick))
 
 
 def main() -> None:
@@ -248,7 +257,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.sources", description=__doc__)
     parser.add_argument("--sources", type=int, default=2_000)
     parser.add_argument("--rate", type=float, default=50.0, help="comments a second over all sources")
-    parser.add_argument("--seconds", type=float, default=30.0, help="length of each measurement")
+    parser.add_argument("--seconds", type=float, default=15.0, help="length of each measurement")
     parser.add_argument("--directory", type=Path, default=ROOT / ".data", help="a directory on the disk to measure")
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
