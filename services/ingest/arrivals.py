@@ -132,7 +132,8 @@ class Arrivals:
             if _empty(submission):
                 empty += 1
                 continue
-            if submission.author_kind == "page" and submission.event == "created" and await self._echoes(submission):
+            own = submission.author_kind == "page" and submission.page == source.page
+            if own and submission.event == "created" and await self._echoes(submission):
                 echoes += 1
                 continue
             result = self._entry(source, event, _with_post(submission, event, posts), received_at, f"{trace}-{number}")

@@ -185,6 +185,12 @@ async def test_what_the_page_wrote_is_an_official_answer_unless_it_echoes_ours(d
     assert set(desk.seen.keys) == {"vk:1", "vk:2"}
 
 
+async def test_another_pages_replies_are_not_settled_by_what_this_one_tells(desk: Desk) -> None:
+    desk.ours.add("wall:-2:2:4")
+    taken = await desk.arrivals.take(SOURCE, [happened("wall:-2:2:4", page="vk:-2", author_kind="page")], b"{}")
+    assert (taken.echoes, taken.buried) == (0, 1)
+
+
 async def test_a_comment_in_a_thread_learns_its_post_even_from_the_same_payload(desk: Desk) -> None:
     thread = Thread(group="-100", copy="7")
     telegram = source("telegram", "telegram:-5")
