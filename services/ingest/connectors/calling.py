@@ -96,7 +96,7 @@ class Caller:
         content = None if json is None else msgspec.json.encode(json)
         sent = dict(headers or {}) | ({} if content is None else {"Content-Type": "application/json"})
         times = httpx.Timeout(seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
-        client = self._clients[zlib.crc32(token.encode()) % LANES]
+        client = self._clients[zlib.crc32(token.encode(errors="replace")) % LANES]
         try:
             request = client.build_request(
                 method, url, params=query, data=form, content=content, headers=sent, timeout=times
