@@ -20,6 +20,7 @@ def main() -> None:
 def serve() -> None:
     """Answers HTTP until SIGTERM or SIGINT."""
     from services.ingest.app import make_app
+    from services.ingest.process import calm_collector, make_room
     from services.ingest.settings import Settings
     from shared.obs.log import configure_logging
     from shared.web import serve as run
@@ -29,8 +30,10 @@ def serve() -> None:
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
     configure_logging(service="ingest", level=settings.log_level, format=settings.log_format)
+    make_room()
     if settings.migrate:
         _migrate(settings.ingest_database_url)
+    calm_collector()
     run(
         lambda: make_app(settings),
         host=settings.host,

@@ -21,7 +21,7 @@ from services.ingest.sources.source import Source
 from services.ingest.submission import Entry, Refusal, Submission, held, to_entry, to_entry_read_back
 from shared.bus import Outgoing
 from shared.clock import Clock, NewId, new_id, utc_now
-from shared.events import DeadLetter
+from shared.events import CommentCreated, DeadLetter
 from shared.obs import metrics
 
 MAX_KEPT_PAYLOAD = 700_000
@@ -59,7 +59,7 @@ Echoes = Callable[[Submission], Awaitable[bool]]
 Bury = Callable[[Outgoing], Awaitable[None]]
 """Publishes a dead letter; may raise Unavailable."""
 Moved = Callable[[Source, str], Awaitable[None]]
-"""Telegram: the source's group has another id from now on; may raise Transient or Unavailable."""
+"""Telegram: the source's group has this id from now on; may raise Transient or Unavailable."""
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +73,14 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     buried: int = 0
     """Of a known kind and yet unusable, and not met before: kept in a dead letter with the whole payload."""
     moved: str | None = None
-    """Telegram: the group's new id."""
+    """Telegram: the group's new id, or its first that is known."""
+    lag: float | None = None
+    """How old the newest comment was, in seconds, where one is new and says when it was written."""
+
+    @property
+    def news(self) -> int:
+        """Events of the page that told something new."""
+        return self.accepted + self.echoes + self.buried
 
 
 class Arrivals:
@@ -112,16 +119,21 @@ class Arrivals:
         posts = await self._copies.find({it.thread for it in fresh if it.thread is not None})
         entries: list[Entry] = []
         unusable: dict[str, str] = {}
+        lost: set[str | None] = set()
         echoes = empty = 0
         received_at, trace = self._clock(), self._new_id().hex
         for number, event in enumerate(fresh):
             submission = event.submission
+            if event.fault is not None:
+                unusable[_key(source, f"unusable:{event.fault}")] = event.skipped or "cannot be read"
+                lost.add(event.key)
             if submission is None:
                 continue
             if _empty(submission):
                 empty += 1
                 continue
-            if submission.author_kind == "page" and submission.event == "created" and await self._echoes(submission):
+            own = submission.author_kind == "page" and submission.page == source.page
+            if own and submission.event == "created" and await self._echoes(submission):
                 echoes += 1
                 continue
             result = self._entry(source, event, _with_post(submission, event, posts), received_at, f"{trace}-{number}")
@@ -129,17 +141,22 @@ class Arrivals:
                 entries.append(result)
             else:
                 unusable[_key(source, f"unusable:{_digest(repr(submission))}")] = result.error
+                lost.add(event.key)
         buried = await self._bury_new(source, payload, unusable)
         moved = [it.moved[1] for it in fresh if it.moved is not None]
+        if source.group is None:
+            # Telegram copies posts into the channel's own group only: from now on no other group speaks for it.
+            moved = [it.copy.thread.group for it in events if it.copy is not None] + moved
         if moved and self._moved is not None:
             await self._moved(source, moved[-1])
         counts = Counts()
         for start in range(0, len(entries), MAX_BATCH):
             done = await self._submit(entries[start : start + MAX_BATCH])
             counts = Counts(accepted=counts.accepted + done.accepted, duplicates=counts.duplicates + done.duplicates)
-        keys = {_key(source, it.key) for it in fresh if it.key is not None}
+        # What was unusable counts as not seen: a later release may read it when the platform tells it again.
+        keys = {_key(source, it.key) for it in fresh if it.key is not None and it.key not in lost}
         await self._seen.record(keys | unusable.keys(), self._clock())
-        skipped = [it.skipped for it in fresh if it.skipped is not None]
+        skipped = [it.skipped for it in fresh if it.skipped is not None and it.fault is None]
         for result_name, count in (("repeated", repeated), ("echo", echoes), ("skipped", len(skipped) + empty)):
             if count:
                 metrics.INGEST_COMMENTS.labels(platform=source.platform, result=result_name).inc(count)
@@ -152,6 +169,7 @@ class Arrivals:
             skipped=len(skipped) + empty,
             buried=buried,
             moved=moved[-1] if moved else None,
+            lag=_lag(entries, received_at) if counts.accepted else None,
         )
 
     async def bury(self, source: Source, payload: bytes, reason: str, detail: str) -> None:
@@ -210,6 +228,13 @@ def _empty(submission: Submission) -> bool:
     """Neither words nor anything else to look at: a platform's service entry, or what we do not know how to show."""
     brings = submission.event in ("created", "edited")
     return brings and not submission.attachments and not (submission.text or "").strip()
+
+
+def _lag(entries: Sequence[Entry], now: datetime) -> float | None:
+    """Edits and deletions say when the comment was written, not when they happened."""
+    events = [entry.event for entry in entries]
+    moments = [it.posted_at for it in events if isinstance(it, CommentCreated) and it.posted_at is not None]
+    return max(0.0, (now - max(moments)).total_seconds()) if moments else None
 
 
 def _with_post(submission: Submission, event: Received, posts: dict[Thread, PostCopy]) -> Submission:

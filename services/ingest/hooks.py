@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from litestar import MediaType, Response, post
@@ -31,6 +31,8 @@ PAUSED_SECONDS = 600
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 
 class Known(Protocol):
     """Which sources there are."""
@@ -46,8 +48,9 @@ class Known(Protocol):
 class Heard(Protocol):
     """Learns how a source fares."""
 
-    def heard(self, source: Source, events: int) -> None:
-        """The platform called, and its events are durable."""
+    def heard(self, source: Source, events: int, *, lag: float | None = None) -> None:
+        """The platform called, and what it told is durable: so many events that are new, the newest `lag` seconds
+        old."""
 
 
 class Hooks:
@@ -60,7 +63,7 @@ class Hooks:
         self._connectors = connectors
         self._arrivals = arrivals
         self._heard = heard
-        self._working: set[asyncio.Task[object]] = set()
+        self._working: set[asyncio.Task[Any]] = set()
 
     async def answer(self, platform: str, source_id: str, headers: Mapping[str, str], body: bytes) -> HookAnswer:
         """What the platform is told, once all is durable.
@@ -86,12 +89,12 @@ class Hooks:
             return HookAnswer(body=b"ok" if platform == "vk" else b"")
         if not source.active and call.events:
             raise Unavailable("this source is paused", retry_after=PAUSED_SECONDS)
-        await self._in_time(self._arrivals.take(source, call.events, payload))
-        self._heard.heard(source, len(call.events))
+        taken = await self._in_time(self._arrivals.take(source, call.events, payload))
+        self._heard.heard(source, taken.news, lag=taken.lag)
         metrics.HOOK_CALLS.labels(platform=platform, result="taken").inc()
         return call.answer
 
-    async def _in_time(self, work: Coroutine[None, None, object]) -> None:
+    async def _in_time(self, work: Coroutine[None, None, T]) -> T:
         task = asyncio.create_task(work)
         self._working.add(task)
         task.add_done_callback(self._finished)
@@ -99,11 +102,11 @@ class Hooks:
         if not done:
             raise Unavailable("storing takes long; send it again, nothing will be stored twice")
         try:
-            task.result()
+            return task.result()
         except Transient as error:
             raise Unavailable("the database is away; send it again") from error
 
-    def _finished(self, task: asyncio.Task[object]) -> None:
+    def _finished(self, task: asyncio.Task[Any]) -> None:
         self._working.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waited has heard it, or has left

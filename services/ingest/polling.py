@@ -23,6 +23,7 @@ from services.ingest.connectors.failure import BadCredential, NotAllowed, NotSen
 from services.ingest.sources.leases import LeaseLost
 from services.ingest.sources.source import Source
 from services.ingest.store.cursors import Kind
+from services.ingest.turns import Turns
 from shared.clock import Clock, utc_now
 from shared.errors import Transient, Unavailable
 
@@ -30,10 +31,17 @@ LOOK_SECONDS = 1.0
 """Between two looks at which sources are ours."""
 RECONCILE_SECONDS = 900.0
 """Between two backfills of a source: what a platform never told, such as a deletion, is found that late."""
+STARTS_A_SECOND = 100.0
+"""Sources that begin to be asked in a second, so that a start with thousands delays nobody who calls meanwhile."""
+RECONCILES_A_SECOND = 20.0
+"""Sources that begin to be read back in a second, for the first time: a pass costs ten times as much as a poll, and
+what is told now goes before what was missed."""
 SPREAD = 0.1
 """Share of a wait that is left to chance, so that a thousand sources do not ask in step."""
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 300.0
 """Seconds before a failing source is asked again: twice as long each time."""
+OUR_LONGEST_PAUSE = 30.0
+"""Where our own broker or database is what failed: once they are back, no source may stay silent for minutes."""
 LONGEST_ASKED = 3 * 3_600.0
 """That a platform may ask us to wait: a source must not fall silent for ever by one wrong header."""
 CREDENTIAL_PAUSE = 300.0
@@ -60,8 +68,9 @@ class Cursors(Protocol):
 class Fares(Protocol):
     """Learns how sources fare."""
 
-    def heard(self, source: Source, events: int) -> None:
-        """The platform answered, and what it said is durable."""
+    def heard(self, source: Source, events: int, *, lag: float | None = None) -> None:
+        """The platform answered, and what it said is durable: so many events that are new, the newest `lag` seconds
+        old."""
 
     def failed(self, source: Source, error: Exception) -> None:
         """It did not."""
@@ -100,7 +109,12 @@ class Polling:
         self._fares = fares
         self._clock = clock
         self._turned = time.monotonic()
-        self._running: dict[str, tuple[Source, asyncio.Task[None]]] = {}
+        self._running: dict[str, tuple[Source, tuple[asyncio.Task[None], ...]]] = {}
+        self._leaving: dict[asyncio.Task[None], str] = {}
+        """Told to end, and not over yet, by their sources: nobody takes their place before."""
+        self._at: dict[str, bytes | None] = {}
+        """The stored cursors of polls that go well, which need not be read again each time nothing came."""
+        self._first_poll, self._first_reconcile = Turns(), Turns()
         self._reconciling: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """One at a time for each source: both halves may want it, and it has one cursor."""
 
@@ -128,30 +142,40 @@ class Polling:
         # What changed (a new token, another page) begins anew with what it is now.
         # So does what ended by itself, which only a fault of ours brings about.
         running = self._running.items()
-        await self._end([name for name, (source, task) in running if wanted.get(name) != source or task.done()])
+        await self._end([name for name, (source, tasks) in running if wanted.get(name) != source or _any_over(tasks)])
+        leaving = set(self._leaving.values())
         for name, source in wanted.items():
-            if name not in self._running:
-                task = asyncio.create_task(self._read(source), name=f"source-{name}")
-                self._running[name] = source, task
+            if name not in self._running and name not in leaving:
+                self._running[name] = source, self._begin(source)
 
     async def _end(self, names: list[str]) -> None:
-        tasks = [self._running.pop(name)[1] for name in names]
-        for task in tasks:
+        for name in names:
+            self._leaving |= dict.fromkeys(self._running.pop(name)[1], name)
+        # Again at every turn: one cancellation may be swallowed (`shared.waiting.ended` says by what).
+        for task in self._leaving:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
-        for task in tasks:
-            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                log.error("source ended", task=task.get_name(), exc_info=error)
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=CLOSE_SECONDS if names else 0.0)
+        for task, name in list(self._leaving.items()):
+            # Another replica may move it from here on.
+            self._at.pop(name, None)
+            if task.done():
+                del self._leaving[task]
+                if not task.cancelled() and (error := task.exception()) is not None:
+                    log.error("source ended", task=task.get_name(), exc_info=error)
 
-    async def _read(self, source: Source) -> None:
-        async with asyncio.TaskGroup() as both:
-            if source.way == "poll":
-                both.create_task(self._steadily(source, self._poll_once))
-            both.create_task(self._steadily(source, self._reconcile))
+    def _begin(self, source: Source) -> tuple[asyncio.Task[None], ...]:
+        first = self._first_reconcile.next(1.0 / RECONCILES_A_SECOND)
+        halves = [self._steadily(source, self._reconcile, first)]
+        if source.way == "poll":
+            first = self._first_poll.next(1.0 / STARTS_A_SECOND)
+            halves.append(self._steadily(source, self._poll_once, first))
+        return tuple(asyncio.create_task(half, name=f"source-{source.id}") for half in halves)
 
-    async def _steadily(self, source: Source, step: Callable[[Source], Awaitable[float]]) -> None:
-        """Calls `step`, which returns the seconds to wait, again and again; waits longer after each failure."""
+    async def _steadily(self, source: Source, step: Callable[[Source], Awaitable[float]], first: float) -> None:
+        """Calls `step`, which returns the seconds to wait, again and again, beginning in `first` seconds; waits longer
+        after each failure."""
+        await asyncio.sleep(first)
         failures = 0
         while True:
             try:
@@ -159,13 +183,14 @@ class Polling:
                     wait = await step(source)
                 failures = 0
             except LeaseLost:
+                self._at.pop(source.id, None)
                 wait = LOOK_SECONDS  # until this task is ended, or the lease comes back
             except (PlatformError, Transient, Unavailable) as error:
                 self._fares.failed(source, error)
                 wait = _pause(error, failures)
                 failures += 1
             except Exception as error:
-                # A fault of ours must end neither this source nor, through the group, its other half.
+                # A fault of ours must not end this half of the source.
                 log.exception("source failed", source=source.id, platform=source.platform)
                 self._fares.failed(source, error)
                 wait = _pause(error, failures)
@@ -174,9 +199,12 @@ class Polling:
 
     async def _poll_once(self, source: Source) -> float:
         connector = self._connectors[source.platform]
-        cursor = await self._cursors.get(source.id, "poll")
+        # Whatever fails, or is broken off, forgets it: only what the database surely has is relied on.
+        known = source.id in self._at
+        cursor = self._at.pop(source.id, None) if known else await self._cursors.get(source.id, "poll")
         polled = await connector.poll(source, cursor)
         await self._keep(source, "poll", cursor, polled)
+        self._at[source.id] = polled.cursor
         if polled.behind:
             await self._reconcile(source, anew=True)
         return polled.wait
@@ -202,14 +230,19 @@ class Polling:
                 await asyncio.sleep(polled.wait)
 
     async def _keep(self, source: Source, kind: Kind, before: bytes | None, polled: Polled) -> None:
-        await self._arrivals.take(source, polled.events, polled.payload)
-        self._fares.heard(source, len(polled.events))
+        taken = await self._arrivals.take(source, polled.events, polled.payload)
+        self._fares.heard(source, taken.news, lag=taken.lag)
         if polled.cursor != before:
             await self._cursors.put(source.id, kind, polled.cursor, self._clock())
+
+
+def _any_over(tasks: tuple[asyncio.Task[None], ...]) -> bool:
+    return any(task.done() for task in tasks)
 
 
 def _pause(error: Exception, failures: int) -> float:
     if isinstance(error, BadCredential | NotAllowed):
         return CREDENTIAL_PAUSE
     asked = error.retry_after if isinstance(error, NotSent) else None
-    return max(min(asked or 0.0, LONGEST_ASKED), min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures, 10)))
+    longest = OUR_LONGEST_PAUSE if isinstance(error, Transient | Unavailable) else LONGEST_PAUSE
+    return max(min(asked or 0.0, LONGEST_ASKED), min(longest, FIRST_PAUSE * 2.0 ** min(failures, 10)))

@@ -70,11 +70,19 @@ async def replay(bus: Bus, number: int) -> None:
 
     Its bytes go back as they were, and it keeps the place it first had as its version (`Delivered.sequence`): a reader
     that has learned since to read it will, and what came after it still counts as newer. Every consumer of the subject
-    gets it again. Raises NotFound when there is no such letter, Conflict when it does not say where it came from.
+    gets it again. Raises NotFound when there is no such letter, Conflict when it does not say where it came from, or
+    came from no stream: what a platform told and nobody could read.
     """
     found = await letter(bus, number)
     if found.reason == UNREADABLE:
         raise Conflict(f"dead letter {number} cannot be read, so nobody knows where it came from; it can be dropped")
+    if not found.stream:
+        raise Conflict(
+            f"dead letter {number} came from a platform ({found.consumer}) and from no stream, so it cannot be sent "
+            f"back. `python -m shared.bus dead show --payload {number} | python -m services.ingest decode --platform "
+            "PLATFORM -` shows what this release makes of it; what the platform still shows is read again by itself "
+            "within a quarter of an hour (docs/operations.md); then drop the letter"
+        )
     headers = {
         "Nats-Msg-Id": f"replayed:{number}:{found.stream}:{found.sequence}",
         FIRST_SEQUENCE: str(found.sequence),

@@ -101,7 +101,8 @@ DEAD_LETTERS = _counter(
     "otklik_dead_letters_total",
     ["service", "reason"],
     "Events put aside because no retry could help.",
-    "`python -m shared.bus dead list`, then mend the cause and replay, or drop.",
+    "`python -m shared.bus dead list`, then mend the cause and replay, or drop. Letters from platforms are not "
+    "replayed: the operations guide says what to do.",
 )
 CONSUMER_STATE = catalogue.state(
     "otklik_consumer_state",

@@ -1,5 +1,5 @@
-"""`make bench`: the disk, the bare loop, the whole way, latency and memory, from one run on one broker; then the
-classifier beside the baselines."""
+"""`make bench`: the disk, the bare loop, the whole way, latency and memory, from one run on one broker; then two
+thousand sources; then the classifier beside the baselines."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def show(name: str, value: str) -> None:
 
 
 def main() -> None:
-    """Runs all of it; about four minutes."""
+    """Runs all of it; about eleven minutes."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the whole-way run")
     parser.add_argument("--rate", type=int, default=300, help="comments a second of the latency run")
@@ -70,6 +70,9 @@ def main() -> None:
             show("ratio whole way / bare loop", f"{whole.rate / bare:.2f}")
             show("memory peak, MiB", "  ".join(f"{name} {mib:.0f}" for name, mib in memory(stack, "VmHWM").items()))
         show("disk, 4 KiB appends with fsync, after", f"{fsyncs_per_second(root):,.0f}/s")
+    subprocess.run(
+        [sys.executable, "-m", "tests.bench.sources", "--directory", str(options.directory)], check=True, cwd=ROOT
+    )
     # In a process of its own, with one thread for its arrays.
     command = [sys.executable, "-m", "tests.bench.classifier_speed", *([str(REAL)] if REAL.exists() else [])]
     subprocess.run(command, check=True, cwd=ROOT)

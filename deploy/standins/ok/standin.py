@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +43,8 @@ class OkStandin(Groups, Standin):
     def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         Groups.__init__(self, now=now)
         Standin.__init__(self)
+        self.tokens = {ACCESS_TOKEN}
+        """Access tokens that are good; each is an administrator's of all groups."""
         self.calls: list[tuple[str, dict[str, str]]] = []
         """Every call with its parameters, tokens and signatures left out."""
         self.old_first = False
@@ -111,7 +113,7 @@ class OkStandin(Groups, Standin):
         return Answer(json=answer)
 
     def _answer(self, name: str, sent: Mapping[str, str]) -> object:
-        wrong = _credentials(sent)
+        wrong = _credentials(sent, self.tokens)
         if wrong is not None:
             return _error(wrong)
         methods = {
@@ -197,13 +199,14 @@ def _number(local: str) -> int:
     return -int(base64.b64decode(local).split(b":")[1])
 
 
-def _credentials(sent: Mapping[str, str]) -> int | None:
+def _credentials(sent: Mapping[str, str], tokens: Collection[str]) -> int | None:
+    token = sent.get("access_token", "")
     if sent.get("application_key") != APPLICATION_KEY:
         return 101
-    if sent.get("access_token") != ACCESS_TOKEN:
+    if token not in tokens:
         return 103
     signed = "".join(f"{k}={sent[k]}" for k in sorted(sent) if k not in ("sig", "access_token"))
-    session = hashlib.md5((ACCESS_TOKEN + APPLICATION_SECRET).encode(), usedforsecurity=False).hexdigest()
+    session = hashlib.md5((token + APPLICATION_SECRET).encode(), usedforsecurity=False).hexdigest()
     right = hashlib.md5((signed + session).encode(), usedforsecurity=False).hexdigest()
     return None if sent.get("sig") == right else 104
 

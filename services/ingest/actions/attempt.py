@@ -15,7 +15,8 @@ SETTLING_SECONDS = 15.0
 
 
 class Again(msgspec.Struct, frozen=True, kw_only=True):
-    """Surely nothing was done: try again in `seconds`, on Telegram's group `group` if it has moved there."""
+    """Surely nothing was done: try again in `seconds`. `group` is where Telegram's group has moved to: the connector
+    then knows that the comment stands in the former one, and a person does it."""
 
     seconds: float
     detail: str

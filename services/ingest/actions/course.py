@@ -15,7 +15,18 @@ import msgspec
 import structlog
 
 from services.ingest.actions.attempt import Again, LookAgain, Verdict, after_absence, after_attempt, after_look
-from services.ingest.actions.decision import Begin, Look, Settle, Situation, Tell, Wait, decide
+from services.ingest.actions.decision import (
+    BROKE,
+    MAY_BE_DONE,
+    Begin,
+    Look,
+    Settle,
+    Situation,
+    Tell,
+    Wait,
+    by_hand,
+    decide,
+)
 from services.ingest.actions.entry import Entry, outcome_of
 from services.ingest.actions.lane import Place
 from services.ingest.actions.sources import Sources
@@ -88,6 +99,19 @@ class Course:
                 while wait == 0.0:
                     await self._waiting.sleep(0.0)
                     wait = await self._step()
+
+    async def give_up(self) -> None:
+        """Hands it to a person, once a fault of ours has kept it from every other outcome. Asks nobody but the journal;
+        raises whatever the fault raises here too, and Transient when told to stop."""
+        action, now = self._action, self._means.clock()
+        entry = (await self._waiting.patiently(lambda: self._journal.find(action, now))).entry
+        if entry is None or not entry.settled:
+            begun = entry if entry is not None and entry.state == "begun" else None
+            detail = by_hand(action, BROKE) if begun is None else MAY_BE_DONE
+            await self._record(begun, "needs_person", detail=detail, link=None)
+            entry = (await self._waiting.patiently(lambda: self._journal.find(action, now))).entry
+        if entry is not None and entry.settled:
+            await self._tell(entry)
 
     async def _step(self) -> float | None:
         """One step: returns in how many seconds to take the next (0: at once, still in turn), None after the last."""

@@ -17,6 +17,8 @@ from shared.events import Action, ActionKind, OutcomeKind
 
 MAY_BE_DONE = "It was begun, and it cannot be seen whether it was done: look under the comment before doing it by hand."
 
+BROKE = "Something broke here while it was to be done"
+
 _DO: Mapping[ActionKind, str] = {
     "reply": "reply under the comment by hand",
     "delete": "delete the comment by hand",

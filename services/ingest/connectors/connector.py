@@ -38,7 +38,7 @@ class Polled(msgspec.Struct, frozen=True, kw_only=True):
 
     events: tuple[Received, ...]
     cursor: bytes
-    """Opaque to everybody else; at most 4,096 bytes."""
+    """Opaque to everybody else; at most 4,096 bytes, and none at all where the platform keeps the place itself."""
     payload: bytes = b""
     """The platform's answer as it came, kept until the events are durable, and for good if one of them is unusable."""
     wait: float = 0.0

@@ -42,7 +42,8 @@ class Refused(PlatformError):
 
 
 class PageMoved(PlatformError):
-    """Telegram: the group became a supergroup with another id; the same request to `group` would do."""
+    """Telegram: the group became a supergroup, `group`, and nothing was done. Messages have other numbers there, so
+    that what was asked about one of them cannot be asked there."""
 
     def __init__(self, detail: str, *, group: str) -> None:
         super().__init__(detail)

@@ -13,6 +13,8 @@ from services.ingest.connectors.failure import NotSent
 
 MAX_WAIT = 60.0
 """Seconds that a call may have to wait for its turn; who would wait longer is told to come again."""
+MAX_HOLD = 86_400.0
+"""Seconds of silence that a platform can ask for: one wrong header must not silence a token for ever."""
 MAX_KNOWN = 10_000
 """Tokens remembered; those whose turn has long come are forgotten first."""
 
@@ -58,9 +60,9 @@ class Gate:
             await self._sleep(turn - now)
 
     def hold(self, token: str, rate: Rate, seconds: float) -> None:
-        """The platform asked for silence: no call under `rate` before `seconds` are over."""
+        """The platform asked for silence: no call under `rate` before `seconds`, at most MAX_HOLD, are over."""
         key = _key(token, rate)
-        self._free[key] = max(self._free.get(key, 0.0), self._monotonic() + seconds)
+        self._free[key] = max(self._free.get(key, 0.0), self._monotonic() + min(seconds, MAX_HOLD))
 
 
 def _key(token: str, rate: Rate) -> bytes:

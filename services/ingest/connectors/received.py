@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 import msgspec
 
 from services.ingest.submission import Submission
@@ -50,8 +52,21 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     skipped: str | None = None
     """In a few plain words, at most MAX_REASON characters, one of few that a counter can bear: `like_add`, `not a
     comment`; never anything of the content."""
+    fault: str | None = None
+    """Set where it was skipped though it is of a kind that we take: the payload is kept as a dead letter. Recognises
+    what was wrong when it is read again."""
 
 
 def skipped(reason: str, key: str | None = None) -> Received:
     """An event that is none of ours."""
     return Received(key=key, skipped=reason[:MAX_REASON])
+
+
+def unusable(reason: str, told: object, key: str | None = None) -> Received:
+    """An event that would be ours, and lacks what it needs or cannot be read at all; `told` is what came of it."""
+    try:
+        words = repr(told)
+    except RecursionError:
+        words = "too deep"
+    digest = blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return Received(key=key, skipped=reason[:MAX_REASON], fault=digest)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -19,11 +20,17 @@ MAX_FAULTS = 64
 MAX_DIGITS = 20
 """Of a whole number; a longer one is no id and no time."""
 
+MAX_URL = 2_048
+"""Characters of an attachment's address, as `shared.events` bounds it."""
+LAST_MILLISECOND = 4_102_444_799_999
+"""The end of 2099, where `submission.LAST_YEAR` has ended."""
+
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """A number of 64 bits, as every platform's ids and times are."""
 
 T = TypeVar("T")
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACE = re.compile(r" - at `\$(.+)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _ID = re.compile(ID_PATTERN)
@@ -74,6 +81,13 @@ def is_id(text: str | None) -> bool:
 def bounded(text: str) -> str:
     """At most MAX_TEXT characters, more than any platform allows, of `text`."""
     return text[:MAX_TEXT]
+
+
+def moment(milliseconds: int | None) -> datetime | None:
+    """The time so many milliseconds after 1970; None where that is a mistake, or not said."""
+    if milliseconds is None or not 0 < milliseconds <= LAST_MILLISECOND:
+        return None
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def _number(digits: str) -> int | None:

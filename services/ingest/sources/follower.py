@@ -16,7 +16,7 @@ from services.ingest.sources.registry import SourceRegistry
 from services.ingest.sources.source import Source
 from services.ingest.sources.vault import HOW_TO_SET, SealBroken, Vault
 from shared.clock import utc_now
-from shared.errors import NotFound
+from shared.errors import Conflict, Invalid, NotFound, Unavailable
 
 POLL_SECONDS = 1.0
 ANSWER_SECONDS = 15.0
@@ -83,11 +83,18 @@ class Sources:
         return dict(self._problems)
 
     async def moved(self, source: Source, group: str) -> None:
-        """Telegram: the source's group has this id from now on. Raises Unavailable, and nothing where the source is
-        gone meanwhile."""
+        """Telegram: the source's group has this id from now on. Raises Unavailable, also while others keep changing the
+        source; nothing where it is gone meanwhile, and where no group can have such an id, which would come again for
+        ever."""
         registry = SourceRegistry(self._bus, self._vault, clock=utc_now)
-        with suppress(NotFound):
+        try:
             await registry.change(source.id, Change(group=group), by="ingest")
+        except NotFound:
+            pass
+        except Conflict as error:
+            raise Unavailable(error.detail) from error
+        except Invalid:
+            _log.warning("group not kept", source=source.id)
         await self.refresh()
 
     def listen(self, callback: Callable[[str], None]) -> None:

@@ -147,7 +147,9 @@ def cancel(conn: Connection, actions: Collection[str], now: datetime) -> None:
 
 def echo(conn: Connection, page: str, comment: str, parent: str | None, *, digest: bytes, since: datetime) -> bool:
     """Whether `comment`, which the page wrote, came of a reply of ours: it is what one became, or has the words of one
-    that was begun since `since` and of which it is not known what it became. Then it is recorded as that."""
+    that was begun since `since` and of which it is not known what it became. Then it is recorded as that.
+
+    A reply to another comment is none of ours, whatever its words; `parent` is None where the platform does not say."""
     if conn.execute(select(_entries.action).where(_entries.made == comment)).first() is not None:
         return True
     query = (
@@ -164,11 +166,11 @@ def echo(conn: Connection, page: str, comment: str, parent: str | None, *, diges
         .with_for_update()
     )
     found = conn.execute(query).all()
-    under = [row.action for row in found if row.comment == parent] or [row.action for row in found]
-    if len(under) == 1:
+    ours = [row.action for row in found if parent is None or row.comment == parent]
+    if len(ours) == 1:
         # Of several with the same words nobody can say which one it is; an echo it is all the same.
-        conn.execute(update(action_journal).where(_entries.action == under[0]).values(made=comment))
-    return bool(found)
+        conn.execute(update(action_journal).where(_entries.action == ours[0]).values(made=comment))
+    return bool(ours)
 
 
 def purge(conn: Connection, before: datetime, limit: int = PURGE_ROWS) -> int:

@@ -182,6 +182,9 @@ def _effect(case: Case, event: CaseChange) -> Case:
             return change(case, answered_at=event.answered_at)
         case Closed():
             return change(case, closed_at=event.at)
+        case Reopened() if case.state == "publishing":
+            # It may have been begun and stand there yet: then this is what was answered.
+            return change(case, reopened_at=event.at)
         case Reopened():
             return change(
                 case, answer=None, reply=None, outcome=None, answered_at=None, closed_at=None, reopened_at=event.at

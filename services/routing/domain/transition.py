@@ -73,8 +73,16 @@ TABLE: Mapping[str, Rule] = {
     ),
     "published": Rule(
         actors=_SYSTEM,
-        # The answer may turn out to stand there after its comment was deleted, or deleted and restored.
-        to={"publishing": "answered", "publish_failed": "answered", "void": "answered", "routed": "answered"},
+        # The answer may turn out to stand there after its comment was deleted, or deleted and restored, or after it was
+        # taken back too late; by then somebody may be at another one.
+        to={
+            "publishing": "answered",
+            "publish_failed": "answered",
+            "void": "answered",
+            "routed": "answered",
+            "accepted": "answered",
+            "in_progress": "answered",
+        },
     ),
     "publish_failed": Rule(actors=_SYSTEM, to={"publishing": "publish_failed"}),
     "retried": Rule(verb="retry", actors=_STAFF, to={"publish_failed": "publishing"}),

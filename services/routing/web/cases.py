@@ -226,7 +226,8 @@ class CaseController(Controller):
         if_match: IfMatch = None,
     ) -> Response[CaseView]:
         """The answer did not settle it, or shall not be given: `answered`, `closed`, `publishing` or `publish_failed` →
-        `routed`, with the same institution. An answer on its way is stopped if it was not begun."""
+        `routed`, with the same institution. An answer on its way is stopped if it was not begun; if it stands there all
+        the same, the case is `answered` with it."""
         return await _move(request, case_id, "reopen", data, key=key, if_match=if_match)
 
 

@@ -6,12 +6,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 
-from shared.bus import CLASSIFIER_COMMENTS, Bus, Delivered, dead
+from shared.bus import CLASSIFIER_COMMENTS, Bus, Delivered, Outgoing, dead
 from shared.errors import NotFound, Poison, Unavailable
-from shared.events import encode
+from shared.events import DeadLetter, encode
 from tests.integration.bus.broker import ROOT, Broker
 from tests.integration.bus.samples import (
     QUICK,
@@ -179,6 +180,22 @@ async def test_what_is_no_letter_is_listed_and_can_only_be_dropped(bus: Bus, bro
     refused = await command(broker, "replay", "1")
     assert refused.status == 1
     assert "cannot be read" in refused.err
+    assert (await command(broker, "drop", "--yes", "1")).status == 0
+
+
+async def test_what_a_platform_told_is_not_sent_back_to_nowhere(bus: Bus, broker: Broker) -> None:
+    letter = DeadLetter(
+        service="ingest", reason="undecodable", detail="d", stream="", sequence=0, consumer="source-town", subject="",
+        deliveries=1, at=datetime.now(UTC), payload=TEXT.encode(),
+    )  # fmt: skip
+    await bus.publish([Outgoing(event=letter, msg_id="dead:source:town")])
+
+    refused = await command(broker, "replay", "1")
+    assert (refused.status, refused.lines) == (1, [])
+    assert len(refused.err.splitlines()) == 1
+    assert "source-town" in refused.err
+    assert "python -m services.ingest decode" in refused.err
+    assert (await command(broker, "show", "--payload", "1")).out == TEXT.encode()
     assert (await command(broker, "drop", "--yes", "1")).status == 0
 
 

@@ -247,3 +247,14 @@ async def test_of_two_replies_with_the_same_words_the_parent_tells(journal: Stor
     assert await echo.echoes(said(parent="wall:-1:45:2"))
     found = [(await journal.find(it, NOW)).entry for it in (first, second)]
     assert [entry.made for entry in found if entry is not None] == [None, "vk:wall:-1:45:700"]
+
+
+async def test_the_same_words_to_another_comment_are_a_persons(journal: StoredJournal) -> None:
+    """Else a reply that was never sent would count as done, and the answer given by hand would be lost."""
+    ordered = action(NOW)
+    await begun(journal, ordered)
+    assert not await echo_at(journal, 5).echoes(said(parent="wall:-1:45:679"))
+    found = (await journal.find(ordered, NOW)).entry
+    assert found is not None
+    assert found.made is None
+    assert await echo_at(journal, 6).echoes(said(id="wall:-1:45:701"))

@@ -258,6 +258,44 @@ async def test_an_unforeseen_error_of_a_connector_is_looked_into(town: Town) -> 
     assert town.connector.page("vk:-1").effects == [ordered.id]
 
 
+def delivered(ordered: Action, deliveries: int) -> Delivered:
+    return Delivered(
+        event=ordered, subject=subject_of(ordered), sequence=1, deliveries=deliveries, stored_at=ordered.ordered_at
+    )
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_fault_of_ours_ends_with_a_person_and_not_in_silence(
+    town: Town, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    """It becomes a dead letter too; its case must not wait for ever."""
+
+    def broken(*_: object) -> Any:
+        raise AttributeError("a fault")
+
+    ordered = action(utc_now())
+    if begun:
+        town.connector.after = lambda _: Unclear("lost")
+        monkeypatch.setattr(town.connector, "look", broken)
+        monkeypatch.setattr(town.connector, "link", broken)
+    else:
+        monkeypatch.setattr(town.connector, "acts", broken)
+    worker = town.worker()
+    for deliveries in range(1, 6):
+        assert town.told.outcomes == []
+        promises = await worker.handle([delivered(ordered, deliveries)])
+        with pytest.raises(AttributeError):
+            await asyncio.wait_for(promises[0], 10)
+    outcome = town.told.of(ordered)
+    assert outcome.result == "needs_person"
+    assert (outcome.detail == MAY_BE_DONE) == begun
+    assert town.connector.page("vk:-1").count(ordered.id) == int(begun)
+    # Sent back from the dead letters to a release without the fault, it tells the same.
+    town.connector = MemoryConnector()
+    assert await town.carry(ordered) == outcome
+    assert town.connector.page("vk:-1").effects == []
+
+
 async def test_what_was_cancelled_is_not_done(town: Town) -> None:
     ordered = action(utc_now())
     event = ActionCancelled(action=ordered.id, platform="vk", page="vk:-1", at=utc_now())

@@ -54,7 +54,7 @@ class Service(Served):
         connectors: Mapping[str, Connector] = {source.platform: connector}
         self._hooks = Hooks(sources=Known(source), connectors=connectors, arrivals=self.arrivals, heard=self)
 
-    def heard(self, source: Source, events: int) -> None:
+    def heard(self, source: Source, events: int, *, lag: float | None = None) -> None:
         return None
 
     async def _submit(self, entries: Sequence[Entry]) -> Counts:

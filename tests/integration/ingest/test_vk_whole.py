@@ -23,7 +23,7 @@ class Fares:
     def __init__(self) -> None:
         self.errors: list[Exception] = []
 
-    def heard(self, source: Source, events: int) -> None:
+    def heard(self, source: Source, events: int, *, lag: float | None = None) -> None:
         pass
 
     def failed(self, source: Source, error: Exception) -> None:

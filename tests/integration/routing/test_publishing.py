@@ -174,9 +174,20 @@ async def test_reopening_stops_the_answer(town: Town, worker: Worker, database: 
     await town.move("reopen", reason="не то")
     assert await town.cancelled() == [ordered.id]
     assert "action:cancelled" in await told(database)
-    for result in ("failed", "done"):
-        await worker.handle_outcomes([heard(ordered, result)])  # type: ignore[list-item]  # both are outcomes
-        assert await town.state() == "routed"
+    await worker.handle_outcomes([heard(ordered, "failed", "It was cancelled before it was begun.")])
+    assert await town.state() == "routed"
+
+
+async def test_an_answer_taken_back_too_late_is_the_answer(town: Town, worker: Worker, database: Database) -> None:
+    """Else the citizen would be answered twice, and nobody would know of the first time."""
+    (ordered,) = await town.orders()
+    await town.move("reopen", reason="не то")
+    await town.move("accept")
+    await worker.handle_outcomes([heard(ordered, "done")])
+    found = await the_case(database)
+    assert (found["state"], found["open"], found["answer"], found["answered_at"]) == (
+        "answered", False, "Бригада выехала.", at(50),
+    )  # fmt: skip
 
 
 async def test_the_pages_own_answer_stops_ours(town: Town, worker: Worker) -> None:

@@ -62,8 +62,10 @@ class MemoryCursors:
     def __init__(self) -> None:
         self.values: dict[tuple[str, Kind], bytes] = {}
         self.moves: list[tuple[str, Kind, bytes]] = []
+        self.reads: list[tuple[str, Kind]] = []
 
     async def get(self, source: str, kind: Kind) -> bytes | None:
+        self.reads.append((source, kind))
         return self.values.get((source, kind))
 
     async def put(self, source: str, kind: Kind, value: bytes, moved_at: datetime) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import msgspec
 import pytest
 
-from services.ingest.connectors.received import PostCopy, Received, Thread, skipped
+from services.ingest.connectors.received import PostCopy, Received, Thread, skipped, unusable
 from shared.errors import Transient, Unavailable
 from shared.events import CommentCreated, CommentEdited
 from tests.unit.ingest.memory import running
-from tests.unit.ingest.platform_memory import Desk, happened, source
+from tests.unit.ingest.platform_memory import NOW, Desk, happened, source
 
 SOURCE = source()
 COMMENT = "vk:wall:-1:2:3"
@@ -115,6 +116,20 @@ async def test_an_empty_comment_is_skipped(desk: Desk) -> None:
     assert set(desk.seen.keys) == {"vk:1:e1", "vk:2", "vk:3"}
 
 
+async def test_what_a_decoder_could_not_use_is_kept_once_by_whatever_way_it_came(desk: Desk) -> None:
+    """Read back it has no key and comes again and again, each time in another payload."""
+    wrong = unusable("comment without an id", {"text": "Вода?"})
+    for number in range(3):
+        taken = await desk.arrivals.take(SOURCE, [wrong, skipped("like_add")], b"raw %d" % number)
+        assert (taken.buried, taken.skipped) == (1 if number == 0 else 0, 1)
+    other = unusable("comment without an id", {"text": "Свет?"}, "7")
+    assert (await desk.arrivals.take(SOURCE, [other], b"raw")).buried == 1
+    assert (await desk.arrivals.take(SOURCE, [other], b"again")).buried == 0
+    assert "vk:7" not in desk.seen.keys, "a later release may read it"
+    assert [letter.payload for letter in desk.letters] == [b"raw 0", b"raw"]
+    assert {(letter.reason, letter.detail) for letter in desk.letters} == {("unusable", "comment without an id")}
+
+
 async def test_a_deletion_needs_no_words(desk: Desk) -> None:
     assert (await desk.arrivals.take(SOURCE, [happened(event="deleted", text=None)], b"{}")).accepted == 1
 
@@ -133,6 +148,14 @@ async def test_what_is_unusable_is_kept_once_and_stops_nothing(desk: Desk, chang
     (letter,) = desk.letters
     assert letter.payload == b"raw 0"
     assert "xxxx" not in letter.detail
+
+
+async def test_what_was_unusable_is_taken_once_it_can_be_read_and_it_is_told_again(desk: Desk) -> None:
+    """As a later release reads it; until then it is one letter, however often it is told."""
+    for _ in range(2):
+        await desk.arrivals.take(SOURCE, [happened("a b")], b"raw")
+    assert len(desk.letters) == 1
+    assert (await desk.arrivals.take(SOURCE, [happened()], b"raw")).accepted == 1
 
 
 async def test_what_is_unusable_is_kept_before_anything_is_promised(desk: Desk) -> None:
@@ -162,6 +185,12 @@ async def test_what_the_page_wrote_is_an_official_answer_unless_it_echoes_ours(d
     assert set(desk.seen.keys) == {"vk:1", "vk:2"}
 
 
+async def test_another_pages_replies_are_not_settled_by_what_this_one_tells(desk: Desk) -> None:
+    desk.ours.add("wall:-2:2:4")
+    taken = await desk.arrivals.take(SOURCE, [happened("wall:-2:2:4", page="vk:-2", author_kind="page")], b"{}")
+    assert (taken.echoes, taken.buried) == (0, 1)
+
+
 async def test_a_comment_in_a_thread_learns_its_post_even_from_the_same_payload(desk: Desk) -> None:
     thread = Thread(group="-100", copy="7")
     telegram = source("telegram", "telegram:-5")
@@ -183,9 +212,30 @@ async def test_a_comment_in_an_unknown_thread_goes_on_without_a_post(desk: Desk)
     assert desk.rig.stream.events[0].post is None
 
 
+async def test_a_copied_post_tells_which_group_is_the_channels(desk: Desk) -> None:
+    """Until then anybody's group could speak for the channel: bots can be taken into any."""
+    copied = Received(copy=PostCopy(thread=Thread(group="-100", copy="7"), channel="-5", post="33"))
+    assert (await desk.arrivals.take(source("telegram", "telegram:-5"), [copied], b"{}")).moved == "-100"
+    known = source("telegram", "telegram:-5", group="-200")
+    assert (await desk.arrivals.take(known, [copied], b"{}")).moved is None
+
+
 async def test_a_group_that_moved_is_told(desk: Desk) -> None:
     assert (await desk.arrivals.take(SOURCE, [Received(moved=("-1", "-100"))], b"{}")).moved == "-100"
     assert (await desk.arrivals.take(SOURCE, [], b"{}")).moved is None
+
+
+async def test_what_is_new_and_how_old_it_was(desk: Desk) -> None:
+    """A poll that brings what is known, an update of another kind, or nothing is no event of the page."""
+    old, young = NOW - timedelta(seconds=90), NOW - timedelta(seconds=20)
+    events = [happened(key="1", posted_at=old), happened("wall:-1:2:4", key="2", posted_at=young), skipped("like_add")]
+    taken = await desk.arrivals.take(SOURCE, events, b"{}")
+    assert (taken.news, taken.lag) == (2, 20.0)
+    again = await desk.arrivals.take(SOURCE, [*events, happened(key=None, posted_at=old)], b"{}")
+    assert (again.news, again.lag) == (0, None)
+    edited = happened(key="3", event="edited", text="Вода горячая?", posted_at=old)
+    taken = await desk.arrivals.take(SOURCE, [edited], b"{}")
+    assert (taken.news, taken.lag) == (1, None)
 
 
 async def test_a_payload_of_thousands_is_taken_whole(desk: Desk) -> None:

@@ -78,6 +78,7 @@ async def test_a_genuine_call_is_answered_as_the_platform_expects_once_it_is_sto
     assert door.fares.heard_of == [("vk-1", 1)]
     assert (await door.call()).content == b"ok"
     assert len(door.desk.told) == 1
+    assert door.fares.heard_of == [("vk-1", 1), ("vk-1", 0)], "a repetition is an answer, and no event"
 
 
 async def test_nothing_is_answered_before_it_is_stored(door: Door) -> None:

@@ -141,9 +141,8 @@ def test_the_hook_wants_the_secret() -> None:
     for headers in ({}, {"x-max-bot-api-secret": "x"}):
         with pytest.raises(Forged):
             connector.hook(SOURCE, headers, update())
-    for body in (b"<", update(body=None)):
-        with pytest.raises(NotThisPlatform):
-            connector.hook(SOURCE, HEADERS, body)
+    with pytest.raises(NotThisPlatform):
+        connector.hook(SOURCE, HEADERS, b"<")
 
 
 REFUSALS: list[tuple[int, Any, type[PlatformError]]] = [

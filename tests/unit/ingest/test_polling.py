@@ -19,6 +19,7 @@ from services.ingest.polling import (
     FIRST_PAUSE,
     LONGEST_ASKED,
     LONGEST_PAUSE,
+    OUR_LONGEST_PAUSE,
     Polling,
     _pause,
 )
@@ -69,6 +70,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks at the sources often, and does not wait long for what hangs."""
     monkeypatch.setattr(polling_module, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(polling_module, "CLOSE_SECONDS", 0.5)
+    monkeypatch.setattr(polling_module, "STARTS_A_SECOND", 10_000.0)
+    monkeypatch.setattr(polling_module, "RECONCILES_A_SECOND", 10_000.0)
 
 
 async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
@@ -129,6 +132,56 @@ async def test_what_could_not_be_stored_is_asked_for_again(monkeypatch: pytest.M
         await until(lambda: rig.cursors.values)
         assert set(asked) == {None}
         assert len(rig.desk.told) == 1
+
+
+async def test_a_poll_that_brings_nothing_costs_the_database_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cursor is read at the start, and again after whatever may have left it elsewhere."""
+    monkeypatch.setattr(polling_module, "FIRST_PAUSE", 0.001)
+    asked: list[bytes | None] = []
+
+    async def poll(source: Source, cursor: bytes | None) -> Polled:
+        asked.append(cursor)
+        if len(asked) == 10:
+            raise NotSent("away")
+        return Polled(events=(), cursor=b"7", wait=0.001 if len(asked) < 20 else HOUR)
+
+    async with bench(Toy(poll=poll), [polled_source()]) as rig:
+        await until(lambda: len(asked) == 20)
+        assert asked == [None, *[b"7"] * 19]
+        assert rig.cursors.reads.count(("a", "poll")) == 2
+        assert rig.cursors.moves == [("a", "poll", b"7")]
+
+
+async def test_who_reads_a_source_again_begins_with_what_is_stored() -> None:
+    """Another replica read it meanwhile."""
+    asked: list[bytes | None] = []
+
+    async def poll(source: Source, cursor: bytes | None) -> Polled:
+        asked.append(cursor)
+        return Polled(events=(), cursor=b"7", wait=0.001)
+
+    async with bench(Toy(poll=poll), [polled_source()]) as rig:
+        await until(lambda: len(asked) > 2)
+        rig.foreign.add("a")
+        await until(lambda: not rig.polling._running)
+        rig.cursors.values["a", "poll"] = b"9"
+        before = len(asked)
+        rig.foreign.clear()
+        await until(lambda: len(asked) > before)
+        assert asked[before] == b"9"
+
+
+async def test_thousands_of_sources_do_not_begin_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling_module, "STARTS_A_SECOND", 40.0)
+    times: list[float] = []
+
+    async def poll(source: Source, cursor: bytes | None) -> Polled:
+        times.append(time.monotonic())
+        return Polled(events=(), cursor=b"0", wait=HOUR)
+
+    async with bench(Toy(poll=poll), [polled_source(f"s{number}") for number in range(13)]):
+        await until(lambda: len(times) == 13)
+        assert times[-1] - times[0] > 0.25
 
 
 async def test_a_source_that_is_called_is_only_read_back() -> None:
@@ -234,6 +287,8 @@ def test_pauses_double_up_to_a_bound_and_respect_what_the_platform_asks() -> Non
     assert _pause(NotSent("limit", retry_after=700), 0) == 700
     assert _pause(NotSent("limit", retry_after=0.1), 0) == FIRST_PAUSE
     assert _pause(NotSent("limit", retry_after=float("inf")), 0) == LONGEST_ASKED
+    # Ours are mended for all sources at once, and then none may be silent for minutes.
+    assert max(_pause(Transient("away"), number) for number in range(40)) == OUR_LONGEST_PAUSE
     assert _pause(BadCredential("no"), 0) == _pause(NotAllowed("no"), 7) == CREDENTIAL_PAUSE
 
 
@@ -270,6 +325,34 @@ async def test_a_changed_source_begins_anew_with_what_it_is_now() -> None:
         rig.sources["a"] = msgspec.structs.replace(first, secrets=Secrets(bot_token="new"))  # as above
         await until(lambda: tokens == ["old", "new"])
         assert cancelled == ["old"]
+
+
+async def test_nobody_takes_the_place_of_one_that_will_not_leave() -> None:
+    """A swallowed cancellation is sent again; meanwhile nobody else asks with the same cursor."""
+    asking: list[str | None] = []
+    most = swallowed = 0
+
+    async def poll(source: Source, cursor: bytes | None) -> Polled:
+        nonlocal most, swallowed
+        asking.append(source.secrets.bot_token)
+        most = max(most, len(asking))
+        try:
+            while True:
+                try:
+                    await asyncio.sleep(HOUR)
+                except asyncio.CancelledError:
+                    swallowed += 1
+                    if source.secrets.bot_token == "new" or swallowed == 3:  # of this test alone
+                        raise
+        finally:
+            asking.pop()
+
+    first = polled_source(secrets=Secrets(bot_token="old"))  # of this test alone
+    async with bench(Toy(poll=poll), [first]) as rig:
+        await until(lambda: asking == ["old"])
+        rig.sources["a"] = msgspec.structs.replace(first, secrets=Secrets(bot_token="new"))  # as above
+        await until(lambda: asking == ["new"])
+        assert (most, swallowed) == (1, 3)
 
 
 @pytest.mark.parametrize("how", ["paused", "removed", "foreign"])

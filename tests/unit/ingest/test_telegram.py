@@ -199,9 +199,8 @@ def test_the_hook_wants_the_secret() -> None:
     bare = source_of("telegram", PAGE, secrets=Secrets(bot_token="700:x"))  # no secret
     with pytest.raises(Forged):
         connector.hook(bare, {"x-telegram-bot-api-secret-token": ""}, update())
-    for body in (b"[", b'{"update_id": 1, "message": {"message_id": 1}}'):
-        with pytest.raises(NotThisPlatform):
-            connector.hook(SOURCE, HEADERS, body)
+    with pytest.raises(NotThisPlatform):
+        connector.hook(SOURCE, HEADERS, b"[")
 
 
 def test_only_the_sources_own_group_speaks_for_it() -> None:

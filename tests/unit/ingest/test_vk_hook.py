@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from services.ingest.connectors import proof
 from services.ingest.connectors.connector import Forged, HookAnswer
 from services.ingest.connectors.received import NotThisPlatform
-from services.ingest.connectors.vk import hook
 from services.ingest.connectors.vk.hook import take
 from services.ingest.sources.source import Secrets, Source
 
@@ -80,15 +80,15 @@ def test_without_a_secret_of_ours_nothing_is_believed(secret: str | None, given:
 def test_the_secret_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compared = []
 
-    def compare(given: bytes, right: bytes) -> bool:
-        compared.append((given, right))
+    def compare(right: bytes, given: bytes) -> bool:
+        compared.append((right, given))
         return given == right
 
-    monkeypatch.setattr(hook.hmac, "compare_digest", compare)
+    monkeypatch.setattr(proof.hmac, "compare_digest", compare)
     take(SOURCE, call())
     with pytest.raises(Forged):
         take(SOURCE, call(secret="X"))
-    assert compared == [(b"Xs9-secret", b"Xs9-secret"), (b"X", b"Xs9-secret")]
+    assert compared == [(b"Xs9-secret", b"Xs9-secret"), (b"Xs9-secret", b"X")]
 
 
 @pytest.mark.parametrize("secret", [None, "Xs9-secret"])

@@ -81,11 +81,13 @@ class Fares:
 
     def __init__(self) -> None:
         self.heard_of: list[tuple[str, int]] = []
+        self.lags: list[float | None] = []
         self.failures: list[tuple[str, Exception]] = []
         self.changed = asyncio.Event()
 
-    def heard(self, source: Source, events: int) -> None:
+    def heard(self, source: Source, events: int, *, lag: float | None = None) -> None:
         self.heard_of.append((source.id, events))
+        self.lags.append(lag)
         self.changed.set()
 
     def failed(self, source: Source, error: Exception) -> None:

@@ -88,6 +88,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "joined": "accepted",
         "voided": "void",
         "answered_outside": "answered",
+        "published": "answered",
     },
     "in_progress": {
         "answered": "answered",
@@ -98,6 +99,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "joined": "in_progress",
         "voided": "void",
         "answered_outside": "answered",
+        "published": "answered",
     },
     "publishing": {
         "submitted": "publishing",
@@ -202,8 +204,18 @@ def test_an_answer_on_its_way_counts_once_it_is_published() -> None:
     assert (again.answer, again.reply) == ("Сделано", "action-2")
     by_hand = apply(failed, change("answered_by_hand", "agent"))
     assert (by_hand.answered_at, by_hand.touched) == (NOW, True)
-    dropped = apply(sent, change("reopened", "agent"))
+    dropped = apply(failed, change("reopened", "agent"))
     assert (dropped.answer, dropped.reply) == (None, None)
+
+
+def test_an_answer_taken_back_too_late_counts_if_it_stands_there() -> None:
+    sent = apply(case(state="in_progress"), change("submitted", "agent"))
+    taken_back = apply(sent, change("reopened", "agent"))
+    assert (taken_back.state, taken_back.reply, taken_back.reopened_at) == ("routed", "action-1", NOW)
+    at_it_again = apply(apply(taken_back, change("accepted", "agent")), change("started", "agent"))
+    for before in (taken_back, at_it_again):
+        there = apply(before, change("published", "system"))
+        assert (there.state, there.answer, there.outcome, there.answered_at) == ("answered", "Сделано", "resolved", NOW)
 
 
 def test_retagging_changes_what_the_comment_says_and_nothing_else() -> None:

@@ -13,7 +13,7 @@ from services.ingest.connectors.connector import Call, Done, Forged, HookAnswer,
 from services.ingest.connectors.failure import Gone, NotAllowed, Refused, Unclear
 from services.ingest.connectors.max.api import API, UPDATES, MaxApi
 from services.ingest.connectors.max.comments import COMMENT_UPDATES, Message
-from services.ingest.connectors.max.decoding import UNUSABLE, decode
+from services.ingest.connectors.max.decoding import decode
 from services.ingest.connectors.max.history import COMMENTS as PAGE
 from services.ingest.connectors.max.history import next_before, page_of, path_of, step, time_of
 from services.ingest.connectors.max.mid import address
@@ -71,10 +71,7 @@ class Max:
         """The answer is an empty 200."""
         if not proves(source.secrets.hook_secret, headers.get(SECRET_HEADER)):
             raise Forged
-        events = _of_page(source, decode(body, source.page))
-        if all(event.skipped in UNUSABLE for event in events):
-            raise NotThisPlatform(f"expected an update of MAX that can be used: {events[0].skipped}")
-        return Call(events=events, answer=HookAnswer())
+        return Call(events=_of_page(source, decode(body, source.page)), answer=HookAnswer())
 
     async def poll(self, source: Source, cursor: bytes | None) -> Polled:
         """For where no hook is possible: MAX calls this unfit for production and gives twice a second at most."""

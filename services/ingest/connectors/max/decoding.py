@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from services.ingest.connectors.max.comments import COMMENT_UPDATES, UPDATES, Attached, Message, Update
 from services.ingest.connectors.max.mid import moment_of
-from services.ingest.connectors.received import NotThisPlatform, Received, skipped
-from services.ingest.connectors.tolerance import Unreadable, bounded, fit, is_id, parse
+from services.ingest.connectors.received import NotThisPlatform, Received, skipped, unusable
+from services.ingest.connectors.tolerance import MAX_URL, Unreadable, bounded, fit, is_id, parse
 from services.ingest.submission import EventKind, Submission, SubmittedAttachment
 from shared.events.base import MAX_ATTACHMENTS
-
-MAX_URL = 2_048
-UNUSABLE = frozenset(
-    {"unreadable update", "unreadable message", "comment without an id", "comment_removed without an id"}
-)
-"""Reasons that tell of a fault, theirs or ours, and not of something that is none of ours."""
 
 _KINDS = {
     "image": "photo",
@@ -80,7 +74,7 @@ def of_messages(messages: list[object], page: str | None, post: str | None = Non
         try:
             message = fit(value, Message)
         except Unreadable:
-            found.append(skipped("unreadable message"))
+            found.append(unusable("unreadable message", value))
             continue
         named = message.recipient.post_id if message.recipient else None
         found.append(_comment("created", message, page, named or post) if named or post else skipped("a message"))
@@ -91,7 +85,7 @@ def _of_update(value: object, page: str | None) -> list[Received]:
     try:
         update = fit(value, Update)
     except Unreadable:
-        return [skipped("unreadable update")]
+        return [unusable("unreadable update", value)]
     kind = update.update_type
     if kind not in COMMENT_UPDATES:
         return [skipped(kind if kind in UPDATES else "unknown update")]
@@ -99,7 +93,7 @@ def _of_update(value: object, page: str | None) -> list[Received]:
         return [_removal(update, page)]
     message = update.message
     if message is None:
-        return [skipped(f"{kind} without message")]
+        return [unusable(f"{kind} without message", update)]
     mid = message.body.mid if message.body else None
     post = message.recipient.post_id if message.recipient else None
     event: EventKind = "created" if kind == "comment_created" else "edited"
@@ -111,7 +105,7 @@ def _removal(update: Update, page: str | None) -> Received:
     if update.chat_id is not None:
         page = f"max:{update.chat_id}"
     if mid is None or not is_id(mid) or page is None:
-        return skipped("comment_removed without an id")
+        return unusable("comment_removed without an id", update)
     return Received(
         key=_key(update, mid),
         submission=Submission(
@@ -132,7 +126,7 @@ def _comment(
     if message.recipient is not None and message.recipient.chat_id is not None:
         page = f"max:{message.recipient.chat_id}"
     if body is None or body.mid is None or not is_id(body.mid) or page is None:
-        return skipped("comment without an id", key)
+        return unusable("comment without an id", message, key)
     text, attachments = bounded(body.text or ""), _attachments(body.attachments or [])
     if not text.strip() and not attachments:
         return skipped("comment without content", key)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64encode
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-LAST_MILLISECOND = 4_102_444_799_999
-"""The end of 2099; a later time is a mistake."""
+from services.ingest.connectors.tolerance import moment
 
 _MID = re.compile(r"mid\.[0-9a-f]{16}([0-9a-f]{16})", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def sequence_of(mid: str) -> int | None:
@@ -21,12 +19,8 @@ def sequence_of(mid: str) -> int | None:
 
 def moment_of(milliseconds: int | None, mid: str | None = None) -> datetime | None:
     """The time, else that which `mid` tells; None for what is none."""
-    if (milliseconds is None or not 0 < milliseconds <= LAST_MILLISECOND) and mid is not None:
-        sequence = sequence_of(mid)
-        milliseconds = None if sequence is None else sequence >> 16
-    if milliseconds is None or not 0 < milliseconds <= LAST_MILLISECOND:
-        return None
-    return _EPOCH + timedelta(milliseconds=milliseconds)
+    sequence = None if mid is None else sequence_of(mid)
+    return moment(milliseconds) or moment(None if sequence is None else sequence >> 16)
 
 
 def address(page: str, post: str | None) -> str:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import cast
-
-import msgspec
-
+from services.ingest.connectors import tolerance
 from services.ingest.connectors.received import NotThisPlatform
 
 Item = dict[str, object]
@@ -18,13 +14,8 @@ LARGEST = 2**63
 def parse(payload: bytes) -> object:
     """The value in `payload`, with every string fit for UTF-8; raises NotThisPlatform for what is no JSON."""
     try:
-        return cast(object, msgspec.json.decode(payload))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        # Slower, and it bears half of a surrogate pair, which a text cut in the middle of a sign ends with.
-        return json.loads(payload.decode("utf-8-sig", "replace"), parse_int=_number)
-    except (ValueError, RecursionError):
+        return tolerance.parse(payload)
+    except tolerance.Unreadable:
         raise NotThisPlatform("expected JSON as Odnoklassniki sends it") from None
 
 
@@ -41,7 +32,7 @@ def items(value: object) -> list[Item]:
 def text(value: object) -> str | None:
     """`value` as text where it is text or a whole number that an id may be; None where it is anything else."""
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        return value
     number = whole(value)
     return None if number is None else str(number)
 
@@ -53,7 +44,3 @@ def whole(value: object) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
         value = int(value)
     return value if isinstance(value, int) and -LARGEST < value < LARGEST else None
-
-
-def _number(digits: str) -> int | float:
-    return int(digits) if len(digits) < 20 else float("inf")

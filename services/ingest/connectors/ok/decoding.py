@@ -14,7 +14,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.ingest.connectors.ok.answer import Item, item, items, parse, text, whole
-from services.ingest.connectors.received import NotThisPlatform, Received, skipped
+from services.ingest.connectors.received import NotThisPlatform, Received, skipped, unusable
 from services.ingest.submission import FIRST_YEAR, LAST_YEAR, Submission, SubmittedAttachment
 from shared.events.base import MAX_ATTACHMENTS, MAX_TEXT
 
@@ -63,11 +63,11 @@ def comment(entry: Item, page: str, topic: str | None, groups: frozenset[str] = 
     """
     local = text(entry.get("id"))
     if local is None or len(local) > MAX_ID or not _ID.fullmatch(local):
-        return skipped("comment without a usable id")
+        return unusable("comment without a usable id", entry)
     inner = _inner(local)
     topic = topic or (inner[3] if inner else None)
     if topic is None or not _TOPIC.fullmatch(topic):
-        return skipped("comment without a topic")
+        return unusable("comment without a topic", entry)
     author, community = _author(entry, groups)
     parent = text(entry.get("reply_to_comment_id"))
     if parent is not None and (len(parent) > MAX_ID or not _ID.fullmatch(parent)):

@@ -12,9 +12,9 @@ from services.ingest.connectors.connector import Call, Done, Forged, HookAnswer,
 from services.ingest.connectors.failure import NotAllowed, Refused, Unclear
 from services.ingest.connectors.gate import Rate
 from services.ingest.connectors.proof import proves
-from services.ingest.connectors.received import NotThisPlatform, Received, skipped
+from services.ingest.connectors.received import Received, skipped
 from services.ingest.connectors.telegram.api import API, BotApi, bot_of
-from services.ingest.connectors.telegram.decoding import UNUSABLE, decode, events_of, read
+from services.ingest.connectors.telegram.decoding import decode, events_of, read
 from services.ingest.connectors.telegram.messages import Message
 from services.ingest.connectors.telegram.place import address, belongs, place_of
 from services.ingest.connectors.telegram.rights import find_rights
@@ -64,10 +64,7 @@ class Telegram:
         """The answer is an empty 200: anything else in it would be taken for a method to call."""
         if not proves(source.secrets.hook_secret, headers.get(SECRET_HEADER)):
             raise Forged
-        events = self._events(source, read(body))
-        if all(event.skipped in UNUSABLE for event in events):
-            raise NotThisPlatform(f"expected a Telegram update that can be used: {events[0].skipped}")
-        return Call(events=events, answer=HookAnswer())
+        return Call(events=self._events(source, read(body)), answer=HookAnswer())
 
     async def poll(self, source: Source, cursor: bytes | None) -> Polled:
         """Begins with what Telegram still keeps, up to 24 hours.

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.ingest.connectors.telegram.messages import Message
-from services.ingest.connectors.tolerance import bounded
+from services.ingest.connectors.tolerance import MAX_URL, bounded
 from services.ingest.submission import SubmittedAttachment
 from shared.events.base import MAX_ATTACHMENTS
-
-MAX_URL = 2_048
 
 _KINDS = (
     ("live_photo", "photo"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from services.ingest.connectors.received import (
     NotThisPlatform,
@@ -10,6 +10,7 @@ from services.ingest.connectors.received import (
     Received,
     Thread,
     skipped,
+    unusable,
 )
 from services.ingest.connectors.telegram.content import attachments_of, text_of
 from services.ingest.connectors.telegram.messages import (
@@ -20,15 +21,11 @@ from services.ingest.connectors.telegram.messages import (
     UPDATES,
     Message,
 )
-from services.ingest.connectors.tolerance import Unreadable, fit, parse
+from services.ingest.connectors.tolerance import Unreadable, fit, moment, parse
 from services.ingest.submission import Submission
 from shared.events import AuthorKind
 
 NOTHING = "nothing new"
-UNUSABLE = frozenset({"unreadable update", "unreadable message", "message without an address"})
-"""Reasons that tell of a fault, theirs or ours, and not of something that is none of ours."""
-LAST_SECOND = 4_102_444_799
-"""The end of 2099; a later time is a mistake."""
 
 
 def decode(payload: bytes, page: str | None = None) -> list[Received]:
@@ -77,7 +74,7 @@ def _is_message(value: dict[str, object]) -> bool:
 
 def _of_update(value: object, page: str | None, bot: str | None) -> list[Received]:
     if not isinstance(value, dict):
-        return [skipped("unreadable update")]
+        return [unusable("unreadable update", value)]
     number = value.get("update_id")
     key = f"{bot}:{number}" if bot is not None and isinstance(number, int) and abs(number) < 2**63 else None
     for name, edited in (("message", False), ("edited_message", True)):
@@ -92,10 +89,10 @@ def _of_message(value: object, edited: bool, page: str | None, key: str | None) 
     try:
         message = fit(value, Message)
     except Unreadable:
-        return [skipped("unreadable message", key)]
+        return [unusable("unreadable message", value, key)]
     chat = message.chat
     if chat is None or chat.id is None or message.message_id is None:
-        return [skipped("message without an address", key)]
+        return [unusable("message without an address", value, key)]
     group = str(chat.id)
     if message.migrate_to_chat_id is not None:
         return [Received(key=key, moved=(group, str(message.migrate_to_chat_id)))]
@@ -175,6 +172,4 @@ def _author(message: Message, group: str, channel: str | None) -> tuple[str | No
 
 
 def _moment(seconds: int | None) -> datetime | None:
-    if seconds is None or not 0 < seconds <= LAST_SECOND:
-        return None
-    return datetime.fromtimestamp(seconds, UTC)
+    return None if seconds is None else moment(seconds * 1_000)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.ingest.connectors.tolerance import MAX_URL
 from services.ingest.connectors.vk.payload import items, positive, table, whole, words
 from services.ingest.connectors.vk.place import SITE
 from services.ingest.submission import SubmittedAttachment
 from shared.events.base import MAX_ATTACHMENTS
-
-MAX_URL = 2_048
 
 _KINDS: dict[str, Any] = {
     "photo": "photo",

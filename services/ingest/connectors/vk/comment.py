@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
-from services.ingest.connectors.received import Received, skipped
+from services.ingest.connectors.received import Received, skipped, unusable
+from services.ingest.connectors.tolerance import moment
 from services.ingest.connectors.vk.attachments import attached
 from services.ingest.connectors.vk.payload import Comment, flag, items, positive, whole, words
 from services.ingest.connectors.vk.place import Kind, Place
 from services.ingest.connectors.vk.text import readable, replied_to
 from services.ingest.submission import EventKind, Submission
 from shared.events.comment import AuthorKind
-
-LAST_MOMENT = 4_102_444_800
-"""Unix time of 2100-01-01, where `submission.LAST_YEAR` has ended."""
 
 _OWNERS: dict[Kind, str] = {
     "wall": "post_owner_id",
@@ -53,11 +51,14 @@ def place_of(comment: Comment, kind: Kind, owner: int | None) -> Place | None:
     return None
 
 
-def received(comment: Comment, place: Place, *, page: str, event: EventKind, key: str | None = None) -> Received:
-    """The event that `event` happened to `comment`, or why it is none."""
+def received(comment: Comment, place: Place, *, event: EventKind, key: str | None = None) -> Received:
+    """The event that `event` happened to `comment`, or why it is none.
+
+    Its page is the owner of what it stands under, whoever tells: nobody may speak of another page's comments."""
+    page = f"vk:{place.owner}"
     number = positive(comment.id)
     if number is None:
-        return skipped("comment without an id", key)
+        return unusable("comment without an id", comment, key)
     if event in ("deleted", "restored"):
         # A deletion says who deleted, which is nobody's concern here; a return repeats what is known.
         gone = Submission(
@@ -91,9 +92,9 @@ def received(comment: Comment, place: Place, *, page: str, event: EventKind, key
     )
 
 
-def read_back(comment: Comment, place: Place, *, page: str) -> Received:
+def read_back(comment: Comment, place: Place) -> Received:
     """How `comment` stands now, from the answer to a method."""
-    told = received(comment, place, page=page, event="deleted" if flag(comment.deleted) else "created")
+    told = received(comment, place, event="deleted" if flag(comment.deleted) else "created")
     return msgspec.structs.replace(told, read_back=told.submission is not None)
 
 
@@ -115,4 +116,4 @@ def _author_kind(author: int | None, page: str) -> AuthorKind:
 
 def _moment(value: object) -> datetime | None:
     seconds = whole(value)
-    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds < LAST_MOMENT else None
+    return None if seconds is None else moment(seconds * 1_000)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.connectors.received import NotThisPlatform, Received, skipped
+from services.ingest.connectors.received import NotThisPlatform, Received, skipped, unusable
 from services.ingest.connectors.vk.comment import as_comment, place_of, received
 from services.ingest.connectors.vk.payload import Comment, Envelope, flag, items, positive, read_json, table, whole
 from services.ingest.connectors.vk.place import KINDS, Kind, Place, owner_of
@@ -85,7 +85,7 @@ def decode(payload: bytes, page: str | None = None) -> list[Received]:
     if not isinstance(value, dict):
         raise NotThisPlatform(EXPECTED)
     if isinstance(value.get("updates"), list) and "ts" in value:
-        return [one for each in value["updates"] for one in _update(each, page)] or [skipped("no updates")]
+        return [read_update(each, page) for each in value["updates"]] or [skipped("no updates")]
     if "failed" in value and "type" not in value:
         failed = whole(value["failed"])
         return [skipped(f"long poll failed {failed}" if failed in (1, 2, 3, 4) else "long poll failed")]
@@ -114,16 +114,17 @@ def read_event(found: Envelope, page: str | None) -> Received:
     kind, event = COMMENT_EVENTS[found.type]
     comment = as_comment(found.content)
     if comment is None:
-        return skipped(f"{found.type} without an object", key)
+        return unusable(f"{found.type} without an object", found, key)
     place = place_of(comment, kind, None if page is None else owner_of(page))
     if place is None or positive(comment.id) is None:
-        return skipped(f"{found.type} without ids", key)
-    return received(comment, place, page=page or f"vk:{place.owner}", event=event, key=key)
+        return unusable(f"{found.type} without ids", found, key)
+    return received(comment, place, event=event, key=key)
 
 
-def _update(value: object, page: str | None) -> list[Received]:
+def read_update(value: object, page: str | None) -> Received:
+    """What one event among the answers to a long poll amounts to."""
     found = envelope(value)
-    return [skipped("unreadable update") if found is None else read_event(found, page)]
+    return unusable("unreadable update", value) if found is None else read_event(found, page)
 
 
 def _event(value: dict[str, Any], page: str | None) -> list[Received]:
@@ -185,9 +186,9 @@ def _standing(comment: Comment, place: Place | None, page: str | None) -> Receiv
         return skipped("not a comment")
     place = _own_place(comment, None if page is None else owner_of(page)) or place
     if place is None:
-        return skipped("comment without its post")
+        return unusable("comment without its post", comment)
     event: EventKind = "deleted" if flag(comment.deleted) else "created"
-    return received(comment, place, page=page or f"vk:{place.owner}", event=event)
+    return received(comment, place, event=event)
 
 
 def _own_place(comment: Comment, owner: int | None) -> Place | None:

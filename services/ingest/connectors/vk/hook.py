@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
-
 from services.ingest.connectors.connector import Call, Forged, HookAnswer
+from services.ingest.connectors.proof import proves
 from services.ingest.connectors.received import NotThisPlatform
 from services.ingest.connectors.vk.decoding import EXPECTED, envelope, read_event
 from services.ingest.connectors.vk.payload import positive, read_json, table
@@ -32,7 +31,9 @@ def take(source: Source, body: bytes) -> Call:
     confirms = fields.get("type") == "confirmation"
     # VK makes this call while the server is being set up, and mostly without the secret. Without words of ours to
     # answer with, it is as good as any other call that proves nothing.
-    if not (confirms and words and "secret" not in fields) and not _proves(fields.get("secret"), source):
+    given = fields.get("secret")
+    proved = proves(source.secrets.hook_secret, given if isinstance(given, str) else None)
+    if not proved and not (confirms and words and "secret" not in fields):
         raise Forged("wrong secret")
     if confirms:
         answer = NOT_YET if not words or words.lower() == DISMISSAL else HookAnswer(body=words.encode())
@@ -41,10 +42,3 @@ def take(source: Source, body: bytes) -> Call:
     if found is None:
         raise NotThisPlatform(EXPECTED)
     return Call(events=(read_event(found, source.page),), answer=OK)
-
-
-def _proves(secret: object, source: Source) -> bool:
-    right = source.secrets.hook_secret
-    given = secret if isinstance(secret, str) else ""
-    equal = hmac.compare_digest(given.encode(errors="replace"), (right or "").encode())
-    return equal and bool(right)

@@ -10,12 +10,10 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.reading import mend_surrogates
+from services.ingest.connectors.tolerance import parse
 
 MAX_WHOLE = 2**63 - 1
 """VK's ids are 64 bits."""
-
-_anything = msgspec.json.Decoder()
 
 
 class Comment(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,15 +65,8 @@ class LongPoll(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_json(payload: bytes) -> Any:
-    """The value in `payload`; raises ValueError for what is no JSON, too deep or no text."""
-    try:
-        return _anything.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        return _anything.decode(mend_surrogates(payload))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise ValueError("no JSON") from None
+    """The value in `payload`; raises ValueError for what is no JSON or too deep."""
+    return parse(payload)
 
 
 def whole(value: object) -> int | None:

@@ -10,9 +10,9 @@ import msgspec
 from services.ingest.connectors.calling import Caller
 from services.ingest.connectors.connector import Polled
 from services.ingest.connectors.failure import NotSent, Refused
-from services.ingest.connectors.received import Received, skipped
+from services.ingest.connectors.received import Received
 from services.ingest.connectors.vk.api import Api, needed
-from services.ingest.connectors.vk.decoding import envelope, read_event
+from services.ingest.connectors.vk.decoding import read_update
 from services.ingest.connectors.vk.payload import LongPoll, items, read_json, table, whole, words
 from services.ingest.connectors.vk.place import owner_of
 from services.ingest.sources.source import Source
@@ -75,7 +75,7 @@ class LongPolling:
         answer = answered.found
         failed = whole(answer.failed)
         if answer.failed is None:
-            events = _events(items(answer.updates), source.page)
+            events = tuple(read_update(each, source.page) for each in items(answer.updates))
             return _polled(_as_ts(answer.ts) or known, events=events, payload=answered.body)
         if failed == 1 and (ts := _as_ts(answer.ts)) is not None:
             return _polled(ts, behind=True, wait=AGAIN_SECONDS)
@@ -131,11 +131,6 @@ class LongPolling:
 
 def _key(source: Source) -> tuple[str, str]:
     return source.id, source.page
-
-
-def _events(updates: list[object], page: str) -> tuple[Received, ...]:
-    read = [envelope(each) for each in updates]
-    return tuple(skipped("unreadable update") if found is None else read_event(found, page) for found in read)
 
 
 def _polled(

@@ -8,7 +8,7 @@ import msgspec
 
 from services.ingest.connectors.connector import Polled
 from services.ingest.connectors.failure import PlatformError
-from services.ingest.connectors.received import Received, skipped
+from services.ingest.connectors.received import Received, unusable
 from services.ingest.connectors.vk.api import MAX_BATCH, Api, Token, passes, token
 from services.ingest.connectors.vk.comment import place_of, read_back
 from services.ingest.connectors.vk.decoding import flattened
@@ -57,7 +57,7 @@ class Walking:
             reader = token(source, *section.tokens)
             if reader is not None and (owner < 0 or section.kind in ("wall", "photo", "video")):
                 if at.work:
-                    return await self._comments(source.page, owner, section, reader, at)
+                    return await self._comments(owner, section, reader, at)
                 if at.listed is not None:
                     return await self._list(owner, section, reader, at)
             at = Cursor(since=at.since, section=at.section + 1)
@@ -82,7 +82,7 @@ class Walking:
         through = len(listed) < LISTED or after >= MAX_LISTED[section.kind] or section.ends(listed[-1], at.since)
         return _at(msgspec.structs.replace(at, listed=None if through else after, work=work))
 
-    async def _comments(self, page: str, owner: int, section: Section, reader: Token, at: Cursor) -> Polled:
+    async def _comments(self, owner: int, section: Section, reader: Token, at: Cursor) -> Polled:
         places = [Place(kind=section.kind, owner=owner, object=number) for number, _, _ in at.work[:MAX_BATCH]]
         asked = [section.comments(place, *each[1:]) for place, each in zip(places, at.work, strict=False)]
         answers = await self._api.read_all(reader, asked)
@@ -93,7 +93,7 @@ class Walking:
             work: list[Work] = []
             told: list[Received] = []
             if not isinstance(answer, PlatformError):
-                work, told = _below(page, section, place, table(answer), done=at.work[read - 1], since=at.since)
+                work, told = _below(section, place, table(answer), done=at.work[read - 1], since=at.since)
             # Threads go first: a first level, which alone makes the work grow, is read when no thread is left, and so
             # what one answer adds always fits.
             ahead = sorted([*found, *work, *at.work[read:]], key=lambda each: each[1] == 0)
@@ -108,7 +108,7 @@ class Walking:
 
 
 def _below(
-    page: str, section: Section, place: Place, answer: dict[str, Any], *, done: Work, since: int
+    section: Section, place: Place, answer: dict[str, Any], *, done: Work, since: int
 ) -> tuple[list[Work], list[Received]]:
     """What is still to be read after an answer, and what it tells."""
     number, thread, offset = done
@@ -121,7 +121,8 @@ def _below(
             work.append((number, root, 0))
         for comment in flattened(each):
             at = place if place.object else place_of(comment, section.kind, place.owner)
-            events.append(skipped("comment without its post") if at is None else read_back(comment, at, page=page))
+            found = unusable("comment without its post", comment) if at is None else read_back(comment, at)
+            events.append(found)
     after = more(section, answer, thread=thread, offset=offset, since=since)
     if after is not None:
         work.append((number, thread, after))

@@ -214,9 +214,18 @@ async def test_a_platform_that_cannot_be_reached_did_nothing(platform: str) -> N
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError(f"no way to {TOKEN}")
 
-    for result in await ask_all(platform, refuse):
-        assert result is None or isinstance(result, NotSent | NotAllowed | Rights | PlatformError)
+    connector, caller = connector_of(platform, refuse)
+    source = source_of(platform)
+    for kind in get_args(ActionKind):
+        # Else an action that never left would be a person's to look for.
+        with pytest.raises(PlatformError) as caught:
+            await connector.act(source, action_of(platform, kind), "key")
+        assert isinstance(caught.value, NotSent | NotAllowed)
+    with pytest.raises(NotSent):
+        await connector.poll(source, None)
+    for result in await ask_each(platform, connector):
         assert not isinstance(result, Done | Polled)
+    await caller.close()
 
 
 @connectors

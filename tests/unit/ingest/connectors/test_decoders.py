@@ -56,6 +56,52 @@ def test_published_shapes_become_comments_of_the_platform(platform: str) -> None
     assert (good, bad) == (len(found), 0)
 
 
+BROKEN: dict[str, list[object]] = {
+    "vk": [
+        {"type": "wall_reply_new", "group_id": 1234, "event_id": "e", "object": {"id": 9, "text": MARK}},
+        {"type": "wall_reply_new", "group_id": 1234, "event_id": "e", "object": None},
+        {"ts": "5", "updates": [MARK]},
+        {"response": {"items": [{"id": 1, "from_id": 5, "date": 1785571200, "text": MARK}]}},
+    ],
+    "telegram": [
+        {"update_id": 7, "message": MARK},
+        {"update_id": 7, "message": {"message_id": 12, "text": MARK}},
+        {"ok": True, "result": [MARK]},
+    ],
+    "max": [
+        {"update_type": "comment_created", "timestamp": 1},
+        {"update_type": "comment_created", "timestamp": 1, "message": {"body": {"text": MARK}}},
+        {"updates": [{"update_type": "comment_removed", "timestamp": 1}]},
+        {"messages": [MARK]},
+    ],
+    "ok": [
+        {"discussionId": "62503929662320", "comments": [{"id": "not an id", "text": MARK}]},
+        {"comments": [{"id": "MTo=", "text": MARK}]},
+    ],
+}
+"""Of kinds that are taken, and without what a comment needs."""
+
+
+@pytest.mark.parametrize(("platform", "payload"), [(name, each) for name, found in BROKEN.items() for each in found])
+def test_what_should_be_a_comment_and_is_none_is_marked_to_be_kept(platform: str, payload: object) -> None:
+    (event,) = decode(platform, payload, PAGES[platform])
+    assert event.skipped
+    assert event.fault is not None
+    assert MARK not in repr(event)
+    assert decode(platform, payload, PAGES[platform]) == [event]
+
+
+@platforms
+def test_what_is_none_of_ours_is_not(platform: str) -> None:
+    for other in sorted(set(MADE) - {platform}):
+        for payload in MADE[other]:
+            try:
+                events = decode(platform, payload, PAGES[platform])
+            except NotThisPlatform:
+                continue
+            assert all(event.fault is None for event in events), (other, payload)
+
+
 @platforms
 def test_the_same_payload_decodes_to_the_same_events(platform: str) -> None:
     for payload in MADE[platform]:

@@ -124,7 +124,7 @@ def _vk(raw: Any) -> Iterator[dict[str, Any]]:
     if "group_id" in raw:
         page = f"vk:-{raw['group_id']}"
     if "response" in raw or "items" in found:
-        yield from _vk_answer(raw.get("response", found), page)
+        yield from _vk_answer(raw.get("response", found))
         return
     found = found.get("object", found)
     owner = found.get("owner_id") or next((found[key] for key in found if key.endswith("_owner_id")), None)
@@ -134,6 +134,7 @@ def _vk(raw: Any) -> Iterator[dict[str, Any]]:
     ):  # fmt: skip
         if key in found:
             owner = owner if owner is not None else -int(page.partition("-")[2])
+            page = page if "group_id" in raw else f"vk:{owner}"
             gone = kind.endswith("_delete")
             yield {
                 "id": f"{name}:{owner}:{found[key]}:{found['id']}",
@@ -145,7 +146,7 @@ def _vk(raw: Any) -> Iterator[dict[str, Any]]:
             return
 
 
-def _vk_answer(answer: Any, page: str) -> Iterator[dict[str, Any]]:
+def _vk_answer(answer: Any) -> Iterator[dict[str, Any]]:
     post = next((it["post_id"] for it in answer["items"] if "post_id" in it), None)
     owner = next((it["owner_id"] for it in answer["items"] if "owner_id" in it), None)
     waiting = list(answer["items"])
@@ -157,8 +158,9 @@ def _vk_answer(answer: Any, page: str) -> Iterator[dict[str, Any]]:
         yield {
             "id": f"wall:{owner}:{post}:{found['id']}",
             "post": f"wall{owner}_{post}",
+            "page": f"vk:{owner}",
             "posted_at": datetime.fromtimestamp(found["date"], UTC),
-            **({} if gone else _vk_author(found, page) | {"text": found["text"]}),
+            **({} if gone else _vk_author(found, f"vk:{owner}") | {"text": found["text"]}),
             **({"parent": f"wall:{owner}:{post}:{to}"} if to else {}),
         }
 

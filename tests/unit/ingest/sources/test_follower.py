@@ -13,7 +13,7 @@ from services.ingest.sources.record import BUCKET, claim_key
 from services.ingest.sources.registry import SourceRegistry
 from services.ingest.sources.source import Secrets
 from services.ingest.sources.vault import SealBroken, Vault, new_key
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotFound, Unavailable
 from tests.fixtures.bucket import InMemoryBucket, InMemoryBuckets
 from tests.unit.ingest.sources.samples import NOW, record
 
@@ -207,6 +207,23 @@ async def test_a_group_that_moved_is_kept(case: Case) -> None:
     assert moved.group == "-1007"
     await case.registry.remove("city")
     await case.sources.moved(source, "-1008")
+
+
+async def test_a_group_that_cannot_be_kept_stops_nobody_for_ever(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrivals take Transient and Unavailable for a reason to try again, and nothing else."""
+    await case.registry.add(NEW, by="me")
+    await case.sources.refresh()
+    source = case.sources.get("city")
+    assert source is not None
+    await case.sources.moved(source, "5")
+    assert case.sources.get("city") == source
+
+    async def crossed(*_: object, **__: object) -> int:
+        raise Conflict("changed meanwhile")
+
+    monkeypatch.setattr(InMemoryBucket, "replace", crossed)
+    with pytest.raises(Unavailable):
+        await case.sources.moved(source, "-1007")
 
 
 async def test_sealing_anew_leaves_what_cannot_be_opened_and_names_it(case: Case) -> None:
