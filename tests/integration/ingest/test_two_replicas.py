@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
-from deploy.standins.vk.loopback import Asked, Loopback, Said
 
 from deploy.standins.vk import Access, VkStandin
+from deploy.standins.wire import Answer, Request, Wire
 from services.ingest.polling import LOOK_SECONDS, STARTS_A_SECOND
 from services.ingest.sources.leases import Times
 from shared.bus import Bus
@@ -63,16 +64,20 @@ class Watch:
 async def door(standin: VkStandin, watch: Watch, who: str) -> AsyncIterator[str]:
     """An address of the stand-in that only `who` knows."""
 
-    async def handle(asked: Asked) -> Said:
-        if not asked.path.startswith("/events/"):
-            said = await standin._handle(asked)
-            body = said.body.replace(standin.address.encode(), server.address.encode())
-            return Said(status=said.status, body=body, headers=said.headers)
-        with watch.ask(int(asked.path.rpartition("/")[2]), who):
-            return await standin._handle(asked)
+    async def handle(request: Request) -> Answer:
+        if not request.path.startswith("/events/"):
+            answer = await standin.call(request)
+            told = msgspec.json.encode(answer.json).replace(standin.address.encode(), address.encode())
+            return Answer(status=answer.status, json=msgspec.Raw(told))
+        with watch.ask(int(request.path.rpartition("/")[2]), who):
+            return await standin.call(request)
 
-    async with Loopback(handle) as server:
-        yield server.address
+    wire = Wire(handle)
+    address = f"http://127.0.0.1:{await wire.start()}"
+    try:
+        yield address
+    finally:
+        await wire.stop()
 
 
 async def until(holds: object, seconds: float, what: str) -> None:
