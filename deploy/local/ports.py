@@ -15,7 +15,7 @@ SERVICES = {"ingest": 8001, "classifier": 8002, "routing": 8003}
 
 
 class BrokerPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is remembered between two runs, so that a client of the broker finds it again."""
+    """What the next run reads of the file of ports, so that a client of the broker finds it again."""
 
     client: int
     monitor: int
@@ -59,7 +59,10 @@ def pick(count: int) -> list[int]:
 
 
 def choose(environ: Mapping[str, str], remembered: Path) -> Ports:
-    """The ports of this run; raises RunError for a number that is none, is given twice, or is taken."""
+    """The ports of this run, all of them written to `remembered`, where commands beside it look.
+
+    Raises RunError for a number that is none, is given twice, or is taken.
+    """
     chosen: dict[str, int] = {}
     for service, default in SERVICES.items():
         variable = f"OTKLIK_{service.upper()}_PORT"
@@ -72,7 +75,9 @@ def choose(environ: Mapping[str, str], remembered: Path) -> Ports:
                 f"or choose another: {variable}=<port> (make run {service.upper()}_PORT=<port>)."
             )
         chosen[service] = port
-    return Ports(broker=_broker(environ, remembered), **chosen)
+    ports = Ports(broker=_broker(environ, remembered), **chosen)
+    write_private(remembered, msgspec.json.encode({**msgspec.structs.asdict(ports.broker), **chosen}).decode())
+    return ports
 
 
 def _broker(environ: Mapping[str, str], remembered: Path) -> BrokerPorts:
@@ -88,7 +93,6 @@ def _broker(environ: Mapping[str, str], remembered: Path) -> BrokerPorts:
         if not is_free(port):
             raise RunError(f"port {port} for the broker is in use. Choose another: OTKLIK_NATS_PORT=<port>.")
         broker = msgspec.structs.replace(broker, client=port)
-    write_private(remembered, msgspec.json.encode(broker).decode())
     return broker
 
 

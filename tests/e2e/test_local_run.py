@@ -22,6 +22,7 @@ from deploy.local import instance as local
 from deploy.local.directory import Directory, RunError
 from deploy.local.ports import choose, is_free, pick
 from deploy.local.supervision import ROOT, Program
+from services.ingest.replay.command import ingest_url
 
 PORTS = ("OTKLIK_INGEST_PORT", "OTKLIK_CLASSIFIER_PORT", "OTKLIK_ROUTING_PORT")
 START_S = 120.0
@@ -150,6 +151,16 @@ def test_what_is_no_port_is_refused(run: Run, wrong: str) -> None:
 
 def test_two_services_cannot_share_a_port(run: Run) -> None:
     assert "cannot share" in refused(run, OTKLIK_ROUTING_PORT=str(run.ports["OTKLIK_INGEST_PORT"]))
+
+
+def test_commands_beside_it_find_its_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = Directory(tmp_path)
+    monkeypatch.setenv("OTKLIK_DATA_DIR", str(tmp_path))
+    moved, again = (dict(zip(PORTS, map(str, pick(3)), strict=True)) for _ in range(2))
+    ports = choose(moved, directory.ports)
+    assert ingest_url() == ports.url("ingest") == f"http://127.0.0.1:{moved['OTKLIK_INGEST_PORT']}"
+    # The broker keeps its ports whatever becomes of the others.
+    assert choose(again, directory.ports).broker == ports.broker
 
 
 def test_a_second_instance_on_the_same_directory_is_refused(run: Run) -> None:
