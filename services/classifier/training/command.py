@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from services.classifier.manifest import ModelError
 from services.classifier.model import Model
 from services.classifier.training.card import Card, DataFile, environment, labels_of, write_card
 from services.classifier.training.corrections import overruled
+from services.classifier.training.destination import check_folder
 from services.classifier.training.embedded import Embedded
 from services.classifier.training.evaluation.figures import Figures
 from services.classifier.training.evaluation.plots import MISSING, draw, has_matplotlib
@@ -76,7 +76,7 @@ def train_model(
     Raises EmbeddingFailed, and TrainingError for files that cannot be used or make no whole model and for an `out` that
     nothing can be written to; all before anything is written.
     """
-    _check_folder(out)
+    check_folder(out, "model")
     sets = _read(material, corrections)
     full = _train([source for _, _, source in sets.learned], embedded)
     alone = len(sets.learned) == sets.own
@@ -110,13 +110,6 @@ def train_model(
     else:
         click.echo(MISSING, err=True)
     return manifest.version
-
-
-def _check_folder(out: Path) -> None:
-    """Said now, not after half an hour."""
-    there = next(place for place in (out, *out.absolute().parents) if place.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise TrainingError(f"{out}: no model can be written there")
 
 
 def _read(material: Material, corrections: Source | None) -> _Sets:

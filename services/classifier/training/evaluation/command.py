@@ -12,6 +12,7 @@ import msgspec
 from services.classifier.careful.reading import careful_reader
 from services.classifier.model import DEFAULT_MODEL, Model
 from services.classifier.training.card import environment
+from services.classifier.training.destination import check_folder
 from services.classifier.training.evaluation import baselines, plots, report
 from services.classifier.training.evaluation.floor import (
     FLOOR,
@@ -49,10 +50,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 def run(wanted: Wanted) -> None:
     """Measures, prints the tables, writes what `out` asks for; raises TrainingError, ModelError or OSError."""
     configure_logging(service="evaluate", level="error")
+    if wanted.out is not None:
+        check_folder(wanted.out, "evaluation")
     model = Model.load(wanted.model)
     sets = read_sets(wanted)
-    if wanted.out is not None:
-        wanted.out.mkdir(parents=True, exist_ok=True)
     learned = _learned_from(wanted.model)
     for measured in sets:
         for note in measured.notes:
@@ -146,6 +147,7 @@ def trained_baselines(rows: Sequence[Row]) -> list[Reader]:
 
 def write(evaluation: Evaluation, figures: dict[str, Any], folder: Path) -> None:
     """`evaluation.json` and the plots."""
+    folder.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(figures), indent=2)
     (folder / "evaluation.json").write_bytes(text + b"\n")
     if not plots.has_matplotlib():
