@@ -80,7 +80,11 @@ def train_model(
     sets = _read(material, corrections)
     full = _train([source for _, _, source in sets.learned], embedded)
     alone = len(sets.learned) == sets.own
-    plain = full if alone else _train([source for _, _, source in sets.learned[: sets.own]], None)
+    if alone:
+        plain = full
+    else:
+        click.echo("the corpus alone, fast, to compare with on the card:", err=True)
+        plain = _train([source for _, _, source in sets.learned[: sets.own]], None)
     try:
         model = full.model()
     except ModelError as error:
@@ -109,7 +113,14 @@ def train_model(
         draw(held_out.sets, held_out.readings, out)
     else:
         click.echo(MISSING, err=True)
+    click.echo(_outcome(out, full, figures), err=True)
     return manifest.version
+
+
+def _outcome(out: Path, full: Training, figures: Figures) -> str:
+    shares = [("cross-validated", full.figures), *((f"on {name}", each) for name, each in figures.items())]
+    said = [f"{each['tag']['macro_f1']:.3f} {name}" for name, each in shares if "tag" in each]
+    return f"written to {out}: macro-F1 of the tag {', '.join(said)}; {out / 'card.md'} says more"
 
 
 def _read(material: Material, corrections: Source | None) -> _Sets:

@@ -31,6 +31,7 @@ HAM = ["Спасибо за концерт", "Почините лифт во в�
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few columns train quickly."""
     monkeypatch.setattr(training_run.train, "__kwdefaults__", {**training_run.train.__kwdefaults__, "bits": BITS})
+    monkeypatch.setattr(training_run, "FITS_SAID_S", 0.0)
 
 
 @pytest.fixture
@@ -85,11 +86,16 @@ def test_the_corpus_alone(trained: Callable[..., Result], tmp_path: Path) -> Non
     model = Model.load(tmp_path / "out")
     assert result.stdout.strip() == model.version
     assert "without a careful reader" in result.stderr
+    assert "the corpus alone" not in result.stderr
+    assert re.search(r"topic: \d of 6 fits done", result.stderr)
     assert model.careful_name is None
     told = card(tmp_path / "out")
     assert told["version"] == model.version
     assert [item["name"] for item in told["data"]] == ["corpus/a.jsonl"]
     assert (tmp_path / "out" / "reference.json").exists()
+    cross_validated, held = told["cross_validated"]["tag"]["macro_f1"], told["held_out"][CORPUS_SET]["tag"]["macro_f1"]
+    said = f"macro-F1 of the tag {cross_validated:.3f} cross-validated, {held:.3f} on {CORPUS_SET}; "
+    assert f"written to {tmp_path / 'out'}: {said}{tmp_path / 'out' / 'card.md'} says more" in result.stderr
     assert "careful" not in told["cross_validated"]
     # What is measured on was not learned.
     held_out = sum(is_held_out(row) for row in some_rows()[::2])
@@ -112,6 +118,7 @@ def test_everything_at_once(trained: Callable[..., Result], words: Words, tmp_pa
     assert result.exit_code == 0, result.output
     model = Model.load(tmp_path / "out")
     assert (model.careful_name, words.closed) == (Words.name, True)
+    assert "the corpus alone, fast, to compare with on the card:" in result.stderr
     told = card(tmp_path / "out")
     folder = tmp_path.name
     assert [(item["name"], item["licence"], item["rows"]) for item in told["data"][1:]] == [
