@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from services.classifier.careful.reading import careful_reader
+from services.classifier.life.provenance import learned_files
 from services.classifier.model import DEFAULT_MODEL, Model
 from services.classifier.training.card import environment
 from services.classifier.training.destination import check_folder
@@ -54,7 +55,7 @@ def run(wanted: Wanted) -> None:
         check_folder(wanted.out, "evaluation")
     model = Model.load(wanted.model)
     sets = read_sets(wanted)
-    learned = _learned_from(wanted.model)
+    learned = {file.sha256 for file in learned_files(wanted.model)}
     for measured in sets:
         for note in measured.notes:
             tell(f"{measured.name}: {note}")
@@ -174,12 +175,3 @@ def show_floor(model: Model, measured: EvaluationSet) -> None:
     title = f"Frozen figures ({frozen.model}, {frozen.rows} comments) and now ({now.model}, {now.rows})"
     head = ("figure", "frozen", "now", "tolerance", "")
     show(iter([report.Table(title=title, head=head, lines=tuple(lines))]))
-
-
-def _learned_from(folder: Path) -> set[str]:
-    """The sha256 of the files that the card of a model names; none without a card."""
-    try:
-        card = msgspec.json.decode((folder / "card.json").read_bytes())
-        return {file["sha256"] for file in card["data"]}
-    except (OSError, msgspec.DecodeError, KeyError, TypeError):
-        return set()
