@@ -105,7 +105,7 @@ def run(options: Options, console: Console) -> int:
             return 0
         try:
             console.print("Starting the broker and the services …")
-            instance.start()
+            instance.start(lambda line: console.print(line, markup=False, soft_wrap=True))
             if instance.import_region():
                 console.print("The sample region is loaded.")
             others = instance.connect_standins()

@@ -26,6 +26,11 @@ from deploy.standins.region import NAMES, Platform
 
 READY_S = 90.0
 """How long a service may take to be ready; the first start writes its tables and loads the model."""
+WAITING_SAID_S = 10.0
+"""How often it is said what is still waited for."""
+STARTS = 3
+"""A program that had to be started so often before it was ready will never be. The supervisor gives up by itself only
+those that end within two seconds, and importing alone may take longer."""
 COMMAND_S = 120.0
 GIVEN_UP = ("FATAL", "UNKNOWN")
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -118,18 +123,22 @@ class Instance:
         self.settings = settings(directory, ports, environ)
         self._supervisor = Supervisor(directory, programs(directory, ports), self.settings)
         self._stream: subprocess.Popen[bytes] | None = None
+        self._started: dict[str, set[int]] = {}
         self._said_before = {log: log.stat().st_size for log in directory.log.glob("*.log")}
 
-    def start(self) -> None:
-        """Starts everything and returns when every service is ready; raises RunError with the log to look at."""
+    def start(self, say: Callable[[str], None]) -> None:
+        """Starts everything and returns when every service is ready, saying what it waits for long.
+
+        Raises RunError with the log to look at.
+        """
         self._supervisor.start()
         broker = f"http://{ADDRESS}:{self.ports.broker.monitor}/healthz"
-        self._await("broker", broker)
+        self._await("broker", broker, say)
         self.command("admin-key", "shared.auth", *_admin_key(self.directory.admin_key))
         for service in SERVICES:
-            self._await(service, f"{self.ports.url(service)}/readyz")
+            self._await(service, f"{self.ports.url(service)}/readyz", say)
         for platform in self.ports.standins:
-            self._await("standins", self.ports.page(platform))
+            self._await("standins", self.ports.page(platform), say)
 
     def import_region(self) -> bool:
         """Loads the sample's registry unless exactly it was loaded before; returns whether it did."""
@@ -217,16 +226,24 @@ class Instance:
             start_new_session=True,
         )
 
-    def _await(self, name: str, url: str) -> None:
-        deadline = time.monotonic() + READY_S
+    def _await(self, name: str, url: str, say: Callable[[str], None]) -> None:
+        began = time.monotonic()
+        deadline, said = began + READY_S, began
         log = self.directory.log / f"{name}.log"
         while time.monotonic() < deadline:
             if answers(url):
                 return
             if not self.alive:
                 raise RunError(f"the process supervisor ended; see {self.directory.log / 'supervisor.log'}")
-            if any(item.name == name and item.state in GIVEN_UP for item in self.conditions()):
+            conditions = self.conditions()
+            for item in conditions:
+                self._started.setdefault(item.name, set()).update({item.pid} - {0})
+            given_up = any(item.name == name and item.state in GIVEN_UP for item in conditions)
+            if given_up or len(self._started.get(name, ())) >= STARTS:
                 raise RunError(f"{name} does not start:\n{self._last_words(log)}\nAll of it: {log}")
+            if time.monotonic() - said >= WAITING_SAID_S:
+                said = time.monotonic()
+                say(f"Still waiting for {name} ({said - began:.0f} s; its log is {log}) …")
             time.sleep(0.2)
         raise RunError(f"{name} is not ready after {READY_S:.0f} s:\n{self._last_words(log)}\nAll of it: {log}")
 

@@ -18,7 +18,7 @@ SERVICES = {"ingest": 8001, "classifier": 8002, "routing": 8003}
 
 
 class BrokerPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is remembered between two runs, so that a client of the broker finds it again."""
+    """What the next run reads of the file of ports, so that a client of the broker finds it again."""
 
     client: int
     monitor: int
@@ -68,7 +68,10 @@ def pick(count: int) -> list[int]:
 
 
 def choose(environ: Mapping[str, str], remembered: Path, standins: Collection[Platform] = ()) -> Ports:
-    """The ports of this run; raises RunError for a number that is none, is given twice, or is taken."""
+    """The ports of this run, those of broker and services written to `remembered`, where commands beside it look.
+
+    Raises RunError for a number that is none, is given twice, or is taken.
+    """
     chosen: dict[str, int] = {}
     services = {service: _port(environ, service.upper(), service, port, chosen) for service, port in SERVICES.items()}
     doubles = {
@@ -76,7 +79,9 @@ def choose(environ: Mapping[str, str], remembered: Path, standins: Collection[Pl
         for platform, port in STANDINS.items()
         if platform in standins
     }
-    return Ports(broker=_broker(environ, remembered), standins=doubles, **services)
+    ports = Ports(broker=_broker(environ, remembered), standins=doubles, **services)
+    write_private(remembered, msgspec.json.encode({**msgspec.structs.asdict(ports.broker), **services}).decode())
+    return ports
 
 
 def _port(environ: Mapping[str, str], name: str, what: str, default: int, chosen: dict[str, int]) -> int:
@@ -107,7 +112,6 @@ def _broker(environ: Mapping[str, str], remembered: Path) -> BrokerPorts:
         if not is_free(port):
             raise RunError(f"port {port} for the broker is in use. Choose another: OTKLIK_NATS_PORT=<port>.")
         broker = msgspec.structs.replace(broker, client=port)
-    write_private(remembered, msgspec.json.encode(broker).decode())
     return broker
 
 

@@ -48,6 +48,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     state: str
+    pid: int = 0
+    """0 while it does not run."""
 
 
 def configuration(programs: Sequence[Program], directory: Directory, sock: Path) -> str:
@@ -145,7 +147,7 @@ class Supervisor:
             answer: Any = self._proxy.supervisor.getAllProcessInfo()
         except (OSError, http.client.HTTPException, xmlrpc.client.Error, ExpatError):  # cut off in the middle, too
             return []
-        return [Condition(name=item["name"], state=item["statename"]) for item in answer]
+        return [Condition(name=item["name"], state=item["statename"], pid=item["pid"]) for item in answer]
 
     @property
     def alive(self) -> bool:
@@ -162,6 +164,8 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 self._process.kill()  # their leashes end what it left
                 self._process.wait(timeout=10)
+        if self._proxy is not None:
+            self._proxy("close")()
         if self._short is not None:
             self._short.cleanup()
 
@@ -181,7 +185,10 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._path = path
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        return _UnixConnection(self._path)
+        self.close()
+        connection = _UnixConnection(self._path)
+        self._connection = (host, connection)  # which is what `close` closes
+        return connection
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -32,7 +32,8 @@ FILE = click.Path(path_type=Path)
     help="Labelled comments to measure on, never to learn from.",
 )  # fmt: skip
 @click.option("--corpus", type=FILE, help="Folder of *.jsonl; the project's own by default.")
-@click.option("--out", type=FILE, help="Folder for the model; the packaged one by default.")
+@click.option("--out", type=FILE, help="Folder for the model.")
+@click.option("--packaged", is_flag=True, help="Instead of --out: put it in place of the model that comes with us.")
 @click.option("--labels", is_flag=True, help="Learn from moderators' corrections too, from the broker; needs --out.")
 @click.option("--publish", is_flag=True, help="With --labels: publish the model, unless it is worse than what is live.")
 @click.option("--promote", is_flag=True, help="With --labels: publish it and make it live, unless it is worse.")
@@ -52,6 +53,7 @@ def train(
     evaluate: tuple[Path, ...],
     corpus: Path | None,
     out: Path | None,
+    packaged: bool,
     labels: bool,
     publish: bool,
     promote: bool,
@@ -78,6 +80,11 @@ def train(
         raise click.UsageError("--publish and --promote go with --labels; else see `models publish`")
     if labels and out is None:
         raise click.UsageError("--labels needs --out: the packaged model is not made from moderators' corrections")
+    if (out is not None) == packaged:
+        raise click.UsageError(
+            "--out names the folder for the model; --packaged, instead, replaces the one that comes with the program"
+        )
+    folder = out or DEFAULT_MODEL
     material = Material(
         corpus=corpus or CORPUS,
         data=data,
@@ -96,19 +103,19 @@ def train(
             stack.callback(embedder.close)
         try:
             embedded = None if embedder is None else Embedded(embedder, embeddings)
-            if labels and out is not None:
+            if labels:
                 version = relearn(
                     material,
                     nats_url=nats_url,
                     replicas=replicas,
                     embedded=embedded,
-                    out=out,
+                    out=folder,
                     tolerance=Tolerance(macro_f1=tolerance, spam_recall=2 * tolerance, false_spam=tolerance / 5),
                     publish=publish,
                     promote=promote,
                 )
             else:
-                version = train_model(material, embedded=embedded, out=out or DEFAULT_MODEL)
+                version = train_model(material, embedded=embedded, out=folder)
         except (TrainingError, UnknownTaxonomyError, EmbeddingFailed, Worse, OSError) as error:
             raise click.ClickException(str(error)) from error
     click.echo(version)

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
+NO_BROKER = "no broker answers; `make run` starts one here, OTKLIK_NATS_URL names another"
+"""What a command says that finds none."""
 
 
 def broker_url() -> str:

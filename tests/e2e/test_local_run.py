@@ -19,9 +19,11 @@ from typing import Any
 import psutil
 import pytest
 
-from deploy.local.directory import Directory
-from deploy.local.ports import is_free, pick
-from deploy.local.supervision import ROOT
+from deploy.local import instance as local
+from deploy.local.directory import Directory, RunError
+from deploy.local.ports import choose, is_free, pick
+from deploy.local.supervision import ROOT, Program
+from services.ingest.replay.command import ingest_url
 
 PORTS = (
     "OTKLIK_INGEST_PORT",
@@ -160,6 +162,16 @@ def test_two_services_cannot_share_a_port(run: Run) -> None:
     assert "cannot share" in refused(run, OTKLIK_ROUTING_PORT=str(run.ports["OTKLIK_INGEST_PORT"]))
 
 
+def test_commands_beside_it_find_its_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = Directory(tmp_path)
+    monkeypatch.setenv("OTKLIK_DATA_DIR", str(tmp_path))
+    moved, again = (dict(zip(PORTS, map(str, pick(3)), strict=True)) for _ in range(2))
+    ports = choose(moved, directory.ports)
+    assert ingest_url() == ports.url("ingest") == f"http://127.0.0.1:{moved['OTKLIK_INGEST_PORT']}"
+    # The broker keeps its ports whatever becomes of the others.
+    assert choose(again, directory.ports).broker == ports.broker
+
+
 def test_a_second_instance_on_the_same_directory_is_refused(run: Run) -> None:
     run.directory.make()
     with run.directory.alone():
@@ -173,6 +185,29 @@ def test_a_directory_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> N
     said = refused(run, OTKLIK_DATA_DIR=str(tmp_path / "file" / "data"))
     assert "cannot write to" in said
     assert "OTKLIK_DATA_DIR" in said
+
+
+@pytest.mark.slow
+def test_a_service_that_always_ends_late_is_given_up_with_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lives longer than what the supervisor takes for a failed start."""
+    broker, *_ = local.programs()
+    dying = [sys.executable, "-c", "import time; time.sleep(3); raise SystemExit('there is no such model')"]
+    monkeypatch.setattr(local, "programs", lambda: [broker, Program(name="ingest", command=dying)])
+    monkeypatch.setattr(local, "WAITING_SAID_S", 2.0)
+    directory = Directory(tmp_path / "data")
+    directory.make()
+    environ = environment(directory.root, dict(zip(PORTS, pick(3), strict=True)))
+    instance = local.Instance(directory, choose(environ, directory.ports), environ)
+    said: list[str] = []
+    try:
+        with pytest.raises(RunError, match=r"ingest does not start:\nthere is no such model") as error:
+            instance.start(said.append)
+    finally:
+        instance.stop()
+    assert str(directory.log / "ingest.log") in str(error.value)
+    assert "Still waiting for ingest (2 s; its log is " in said[0]
 
 
 @pytest.fixture

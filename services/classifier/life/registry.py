@@ -13,6 +13,7 @@ import msgspec
 
 from services.classifier.life.archive import MAX_ARCHIVE_BYTES, pack, unpack
 from services.classifier.life.pointer import VERSION_PATTERN, Version
+from services.classifier.life.provenance import CARD, MAX_CARD_BYTES, LearnedFile, learned_files
 from services.classifier.life.reference import Reference, read_reference
 from services.classifier.manifest import ModelError
 from services.classifier.model import Model
@@ -21,7 +22,6 @@ from shared.errors import Conflict, NotFound, TooLarge
 
 STORE = "models"
 MAX_VERSIONS = 50
-MAX_CARD_BYTES = 256 * 1024
 
 Figures = dict[str, Any]
 
@@ -31,6 +31,8 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     model: Model
     reference: Reference | None
+    learned: tuple[LearnedFile, ...] = ()
+    """The files that it learned from, where its card tells."""
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +127,7 @@ class Registry:
 
 def load_folder(folder: Path) -> Loaded:
     """The model in a folder, with its reference; raises ModelError."""
-    return Loaded(model=Model.load(folder), reference=read_reference(folder))
+    return Loaded(model=Model.load(folder), reference=read_reference(folder), learned=learned_files(folder))
 
 
 def _prepared(folder: Path, by: str) -> tuple[bytes, Loaded, Note]:
@@ -154,7 +156,7 @@ def _loaded(version: str, content: bytes) -> Loaded:
 
 
 def _card_note(folder: Path, by: str) -> Note:
-    path = folder / "card.json"
+    path = folder / CARD
     try:
         card = msgspec.json.decode(path.read_bytes()[:MAX_CARD_BYTES], type=dict[str, Any])
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):

@@ -35,7 +35,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shadow_version(self) -> Version | None:
-        """The shadow's version, None where there is no shadow or it is what is live."""
+        """The shadow's version, None where there is no shadow or it was made live (a roll back makes it one again)."""
         return None if self.shadow.version == self.live.version else self.shadow.version
 
 
@@ -102,7 +102,13 @@ class Pointers:
         )
 
     async def set_shadow(self, version: Version | None, *, by: str) -> Standing:
-        """Lets `version` judge in the shadow of what is live, or nothing."""
+        """Lets `version` judge in the shadow of what is live, or nothing.
+
+        Raises Conflict for what is live itself: it would cast no shadow.
+        """
+        live = (await self.read()).live.version
+        if version is not None and version == live:
+            raise Conflict(f"{version} is live, and cannot be its own shadow", extra={"why": "live", "live": live})
         bucket = await self._bus.bucket(BUCKET)
         raw, revision = await bucket.entry(SHADOW)
         if raw is None or _shadow(raw).version != version:

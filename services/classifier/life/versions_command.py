@@ -12,15 +12,17 @@ from typing import TypeVar
 import click
 
 from services.classifier.life.disagreement import Comparison, Disagreements
-from services.classifier.life.pointer import VERSION_PATTERN, Version
-from services.classifier.life.registry import PublishedVersion, Registry
+from services.classifier.life.pointer import VERSION_PATTERN
+from services.classifier.life.provenance import learned_files, likely_cause
+from services.classifier.life.registry import Loaded, Registry, load_folder
 from services.classifier.life.replica import Replicas
 from services.classifier.life.standing import Pointers, Standing
 from services.classifier.life.usability import check_usable, check_way_back
-from services.classifier.manifest import ModelError
-from services.classifier.model import DEFAULT_MODEL, Model
+from services.classifier.life.wording import PACKAGED, base_folder, line_of, shadow_shown, shown, told, why_kept
+from services.classifier.manifest import ModelError, read_manifest
+from services.classifier.model import Model
 from shared.bus import Bus
-from shared.bus.address import NATS_REPLICAS, NATS_URL
+from shared.bus.address import NATS_REPLICAS, NATS_URL, NO_BROKER
 from shared.clock import utc_now
 from shared.errors import Conflict, Fatal, Invalid, NotFound, OtklikError
 from shared.obs import configure_logging
@@ -28,8 +30,6 @@ from shared.obs import configure_logging
 T = TypeVar("T")
 TIMEOUT = 120.0
 """Seconds one command may take, waiting for the broker included."""
-PACKAGED = "packaged"
-"""How the model that comes with the program is named here."""
 
 
 def on_broker(url: str, replicas: int, work: Callable[[Bus], Awaitable[T]]) -> T:
@@ -39,9 +39,7 @@ def on_broker(url: str, replicas: int, work: Callable[[Bus], Awaitable[T]]) -> T
         async with asyncio.timeout(TIMEOUT):
             async with await Bus.connect(url, name="models", replicas=replicas) as bus:
                 if not bus.connected:
-                    raise click.ClickException(
-                        "no broker answers; is nats-server running, and is OTKLIK_NATS_URL right?"
-                    )
+                    raise click.ClickException(NO_BROKER)
                 await bus.ensure()
                 return await work(bus)
 
@@ -65,13 +63,14 @@ def models() -> None:
 @NATS_URL
 @NATS_REPLICAS
 def list_versions(nats_url: str, replicas: int) -> None:
-    """One line a version, the newest first; then what each process judges with."""
+    """One line a version, the newest first: when it was published, its size, whether it is live or the shadow, its
+    macro-F1 by its card; then what each process judges with."""
 
     async def work(bus: Bus) -> None:
         standing = await Pointers(bus, clock=utc_now).read()
         for item in await Registry(bus).versions():
-            click.echo(_line(item, standing))
-        click.echo(f"live: {_shown(standing.live.version)}; shadow: {standing.shadow_version or 'none'}", err=True)
+            click.echo(line_of(item, standing))
+        click.echo(f"live: {shown(standing.live.version)}; shadow: {shadow_shown(standing)}", err=True)
         if standing.problem:
             click.echo(standing.problem, err=True)
         for replica in await Replicas(bus).all():
@@ -96,7 +95,7 @@ def publish(nats_url: str, replicas: int, folder: Path, evaluate: tuple[Path, ..
     Refused when it is worse than what is live on the frozen sets; --anyway is for who knows why.
     """
 
-    async def live(bus: Bus) -> Model:
+    async def live(bus: Bus) -> Loaded:
         return await live_model(bus, await Pointers(bus, clock=utc_now).read())
 
     if not anyway:
@@ -123,7 +122,7 @@ def shadow(nats_url: str, replicas: int, version: str | None, nothing: bool) -> 
             await check_usable(Registry(bus), version)
         return await Pointers(bus, clock=utc_now).set_shadow(version, by=who())
 
-    _told(on_broker(nats_url, replicas, work))
+    click.echo(told(on_broker(nats_url, replicas, work)))
 
 
 @models.command()
@@ -141,7 +140,7 @@ def promote(nats_url: str, replicas: int, version: str, reason: str, revision: i
             await check_usable(Registry(bus), wanted)
         return await Pointers(bus, clock=utc_now).promote(wanted, by=who(), reason=reason, revision=revision)
 
-    _told(on_broker(nats_url, replicas, work))
+    click.echo(told(on_broker(nats_url, replicas, work)))
 
 
 @models.command()
@@ -160,7 +159,7 @@ def rollback(nats_url: str, replicas: int, reason: str, revision: int | None) ->
             by=who(), reason=reason, revision=before.revision if revision is None else revision
         )
 
-    _told(on_broker(nats_url, replicas, work))
+    click.echo(told(on_broker(nats_url, replicas, work)))
 
 
 @models.command()
@@ -172,8 +171,8 @@ def remove(nats_url: str, replicas: int, version: str) -> None:
 
     async def work(bus: Bus) -> None:
         standing = await Pointers(bus, clock=utc_now).read()
-        if version in (standing.live.version, standing.shadow.version, *standing.live.before):
-            raise Conflict(f"{version} is live, in the shadow, or can be rolled back to")
+        if reason := why_kept(version, standing):
+            raise Conflict(reason)
         registry = Registry(bus)
         if version not in {item.version for item in await registry.versions()}:
             raise NotFound(f"no version {version} is published")
@@ -188,14 +187,17 @@ def remove(nats_url: str, replicas: int, version: str) -> None:
 @click.option("--live", help="A version; unless given, what is live.")
 @click.option("--shadow", "other", help="A version; unless given, the shadow.")
 def disagreements(nats_url: str, replicas: int, live: str | None, other: str | None) -> None:
-    """Counts by both tags, then a sample: time, live tag, shadow tag, their probabilities, the comment's id."""
+    """Counts by both tags, then a sample: time, live tag, shadow tag, their probabilities, the comment's id.
+
+    Versions that are published no more can be named, for thirty days.
+    """
     for option, named in (("--live", live), ("--shadow", other)):
         if named is not None and re.fullmatch(VERSION_PATTERN, named) is None:
             raise click.ClickException(f"{option}: {named!r} is no version's name; `models list` has them")
 
     async def work(bus: Bus) -> Comparison:
         standing = await Pointers(bus, clock=utc_now).read()
-        packaged = Model.load(DEFAULT_MODEL).version
+        packaged = read_manifest(base_folder()).version
         shadowing = other or standing.shadow_version
         if shadowing is None:
             raise NotFound("there is no shadow now; name one that was with --shadow")
@@ -203,31 +205,44 @@ def disagreements(nats_url: str, replicas: int, live: str | None, other: str | N
         one, two = (packaged if name == PACKAGED else name for name in named)
         if one == two:
             raise Invalid("live and shadow are the same version")
-        return await Disagreements(bus).read(one, two)
+        found = await Disagreements(bus).read(one, two)
+        if not found.compared:
+            known = {packaged, *(item.version for item in await Registry(bus).versions())}
+            if unknown := [name for name in (one, two) if name not in known]:
+                raise NotFound(
+                    f"no version {' and no version '.join(unknown)} is published, and none was compared lately; "
+                    "`models list` has those there are"
+                )
+        return found
 
     found = on_broker(nats_url, replicas, work)
-    click.echo(f"{found.compared} compared, {found.compared - found.agreed} disagree", err=True)
+    disagree = found.compared - found.agreed
+    click.echo(f"live {found.live}, shadow {found.shadow}: {found.compared} compared, {disagree} disagree", err=True)
+    if disagree:
+        click.echo("comments\tlive → shadow")
     for one, row in sorted(found.table.items()):
         for two, count in sorted(row.items()):
             if one != two:
                 click.echo(f"{count}\t{one} → {two}")
+    if found.sample:
+        click.echo("time\tlive tag\tshadow tag\tlive probability\tshadow probability\tcomment")
     for item in found.sample:
         scores = f"{item.live.scores[item.live.tag]:.2f}\t{item.shadow.scores[item.shadow.tag]:.2f}"
         moment = item.at.isoformat(timespec="seconds")
         click.echo(f"{moment}\t{item.live.tag}\t{item.shadow.tag}\t{scores}\t{item.comment}")
 
 
-async def live_model(bus: Bus, standing: Standing) -> Model:
+async def live_model(bus: Bus, standing: Standing) -> Loaded:
     """The model that judges: what the pointer names, else what replicas take when they cannot load that."""
     registry = Registry(bus)
     for version in (standing.live.version, *reversed(standing.live.before)):
         if version is None:
             break
         try:
-            return (await registry.load(version)).model
+            return await registry.load(version)
         except ModelError as error:
             click.echo(f"not compared with: {error}", err=True)
-    return Model.load(DEFAULT_MODEL)
+    return load_folder(base_folder())
 
 
 def who() -> str:
@@ -235,7 +250,7 @@ def who() -> str:
     return f"command:{os.environ.get('USER') or os.getuid()}"
 
 
-def _check_gate(live: Model, folder: Path, evaluate: tuple[Path, ...]) -> None:
+def _check_gate(live: Loaded, folder: Path, evaluate: tuple[Path, ...]) -> None:
     try:
         from services.classifier.training.frozen import frozen_sets
         from services.classifier.training.gate import compare
@@ -245,39 +260,12 @@ def _check_gate(live: Model, folder: Path, evaluate: tuple[Path, ...]) -> None:
             "the frozen sets are not part of this image: compare and publish from a checkout, or say --anyway"
         ) from error
     try:
-        verdict = compare(live, Model.load(folder), frozen_sets(evaluate))
+        verdict = compare(live.model, Model.load(folder), frozen_sets(evaluate))
     except (ModelError, TrainingError) as error:
         raise click.ClickException(str(error)) from error
     for line in verdict.lines():
         click.echo(line, err=True)
     if verdict.worse:
+        if cause := likely_cause(live.learned, learned_files(folder)):
+            click.echo(f"the likely cause: {cause}", err=True)
         raise click.ClickException("not published: it is worse than what is live (--anyway publishes it all the same)")
-
-
-def _told(standing: Standing) -> None:
-    click.echo(
-        f"live: {_shown(standing.live.version)} (revision {standing.revision}); "
-        f"shadow: {standing.shadow_version or 'none'}"
-    )
-
-
-def _shown(version: Version | None) -> str:
-    return version or PACKAGED
-
-
-def _line(item: PublishedVersion, standing: Standing) -> str:
-    marks = [
-        mark
-        for mark, version in (("live", standing.live.version), ("shadow", standing.shadow_version))
-        if version == item.version
-    ]
-    figures = [f"{name} {values['macro_f1']:.3f}" for name, values in item.figures.items() if "macro_f1" in values]
-    return "\t".join(
-        (
-            item.version,
-            f"{item.published_at:%Y-%m-%d %H:%M}",
-            f"{item.bytes / 1e6:.1f} MB",
-            ",".join(marks) or "-",
-            "; ".join(figures) or "no figures",
-        )
-    )

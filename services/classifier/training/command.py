@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from services.classifier.manifest import ModelError
 from services.classifier.model import Model
 from services.classifier.training.card import Card, DataFile, environment, labels_of, write_card
 from services.classifier.training.corrections import overruled
+from services.classifier.training.destination import check_folder
 from services.classifier.training.embedded import Embedded
 from services.classifier.training.evaluation.figures import Figures
 from services.classifier.training.evaluation.plots import MISSING, draw, has_matplotlib
@@ -76,11 +76,15 @@ def train_model(
     Raises EmbeddingFailed, and TrainingError for files that cannot be used or make no whole model and for an `out` that
     nothing can be written to; all before anything is written.
     """
-    _check_folder(out)
+    check_folder(out, "model")
     sets = _read(material, corrections)
     full = _train([source for _, _, source in sets.learned], embedded)
     alone = len(sets.learned) == sets.own
-    plain = full if alone else _train([source for _, _, source in sets.learned[: sets.own]], None)
+    if alone:
+        plain = full
+    else:
+        click.echo("the corpus alone, fast, to compare with on the card:", err=True)
+        plain = _train([source for _, _, source in sets.learned[: sets.own]], None)
     try:
         model = full.model()
     except ModelError as error:
@@ -109,14 +113,14 @@ def train_model(
         draw(held_out.sets, held_out.readings, out)
     else:
         click.echo(MISSING, err=True)
+    click.echo(_outcome(out, full, figures), err=True)
     return manifest.version
 
 
-def _check_folder(out: Path) -> None:
-    """Said now, not after half an hour."""
-    there = next(place for place in (out, *out.absolute().parents) if place.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise TrainingError(f"{out}: no model can be written there")
+def _outcome(out: Path, full: Training, figures: Figures) -> str:
+    shares = [("cross-validated", full.figures), *((f"on {name}", each) for name, each in figures.items())]
+    said = [f"{each['tag']['macro_f1']:.3f} {name}" for name, each in shares if "tag" in each]
+    return f"written to {out}: macro-F1 of the tag {', '.join(said)}; {out / 'card.md'} says more"
 
 
 def _read(material: Material, corrections: Source | None) -> _Sets:

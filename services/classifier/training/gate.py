@@ -57,6 +57,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         """Beyond what is allowed."""
         return self.loss > self.allowed + 1e-9
 
+    @property
+    def difference(self) -> str:
+        """In words."""
+        size = f"{abs(self.loss):.4f}"
+        if float(size) == 0:
+            return "no difference"
+        return f"worse by {size}, {self.allowed:.4f} allowed" if self.loss > 0 else f"better by {size}"
+
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """All figures side by side."""
@@ -75,7 +83,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return [
             f"{'worse ' if one.worse else 'ok    '}{one.set} ({one.rows} rows), {one.figure}: "
             f"{self.live} {one.live:.4f}, {self.candidate} {one.candidate:.4f}, "
-            f"{one.loss:+.4f} lost of {one.allowed:.4f} allowed"
+            f"{one.difference}"
             for one in self.findings
         ]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import cast
 
 import msgspec
@@ -44,13 +45,23 @@ class Fitted(msgspec.Struct, frozen=True, kw_only=True):
     folds: tuple[NDArray[np.intp], ...]
 
 
-def fit_head(spec: HeadSpec, examples: Examples, strengths: Sequence[float]) -> Fitted:
+Done = Callable[[int, int], None]
+"""Told how many fits are done, and of how many."""
+
+
+def fit_head(
+    spec: HeadSpec, examples: Examples, strengths: Sequence[float], done: Done = lambda _done, _of: None
+) -> Fitted:
     """Fits on everything, and FOLDS times for each strength on what leaves a fold out; keeps the best of them.
 
     Deterministic on one machine.
     """
     folds = _folds(examples)
-    tried = {strength: _left_out(spec, examples, strength, folds) for strength in strengths}
+    counted, fits = count(1), len(folds) * len(strengths) + 1
+    tried = {
+        strength: _left_out(spec, examples, strength, folds, lambda: done(next(counted), fits))
+        for strength in strengths
+    }
     judged = judged_rows(examples)
     strength = max(tried, key=lambda one: (_score(spec, examples, judged, tried[one]), -one))
     whole = _estimator(spec, examples, np.arange(len(examples.labels)), strength)
@@ -98,7 +109,11 @@ def as_on_pages(asking: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def _left_out(
-    spec: HeadSpec, examples: Examples, strength: float, folds: Sequence[NDArray[np.intp]]
+    spec: HeadSpec,
+    examples: Examples,
+    strength: float,
+    folds: Sequence[NDArray[np.intp]],
+    done: Callable[[], None],
 ) -> NDArray[np.float64]:
     """Outputs for every example by an estimator that has not seen it."""
     parts = []
@@ -106,6 +121,7 @@ def _left_out(
         train = np.setdiff1d(np.arange(len(examples.labels)), test)
         part = _estimator(spec, examples, train, strength)
         parts.append((test, examples.matrix[test] @ part.coef_.T + part.intercept_))
+        done()
     outputs = np.zeros((len(examples.labels), parts[0][1].shape[1]))
     for test, values in parts:
         outputs[test] = values

@@ -6,7 +6,7 @@ import codecs
 import csv
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -37,7 +37,10 @@ class TrainingError(Exception):
 
 
 def read_records(path: Path) -> tuple[str, list[tuple[int, dict[str, Any]]]]:
-    """The sha256 of a CSV or JSONL file, and its records, each with the line where it begins; raises TrainingError."""
+    """The sha256 of a CSV or JSONL file, and its records, each with the line where it begins.
+
+    Raises TrainingError, also for a file without any record, or where no record has a `text`.
+    """
     try:
         content = path.read_bytes()
         records = list(_csv(path) if path.suffix.lower() == ".csv" else _jsonl(path, content))
@@ -45,6 +48,11 @@ def read_records(path: Path) -> tuple[str, list[tuple[int, dict[str, Any]]]]:
         raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise TrainingError(f"{path}: {error}") from error
+    if not content:
+        raise TrainingError(f"{path}: the file is empty")
+    if not records:
+        raise TrainingError(f"{path}: no comments in it")
+    _check_text(path, [name for _, record in records for name in record])
     return hashlib.sha256(content).hexdigest(), records
 
 
@@ -84,11 +92,19 @@ def unmasked(text: str) -> str:
     return _MASK.sub(lambda mask: _MASKS[mask[1].lower()], text)
 
 
+def _check_text(path: Path, columns: Iterable[str]) -> None:
+    there = dict.fromkeys(columns)
+    if "text" not in there:
+        raise TrainingError(f"{path}: no column `text`; it has {', '.join(there) or 'nothing'}")
+
+
 def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     csv.field_size_limit(MAX_FIELD)
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)
         header = next(reader, [])
+        if header:
+            _check_text(path, header)
         line = reader.line_num + 1
         for fields in reader:
             if fields and len(fields) != len(header):

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from services.classifier.life.registry import Registry
+from services.classifier.life.provenance import learned_files, likely_cause
+from services.classifier.life.registry import Loaded, Registry
 from services.classifier.life.standing import Pointers
 from services.classifier.life.versions_command import live_model, on_broker, who
 from services.classifier.model import Model
@@ -29,7 +30,7 @@ class Ground(msgspec.Struct, frozen=True):
     """What the broker knew before training."""
 
     corrections: Corrections
-    live: Model
+    live: Loaded
     revision: int
     """Of the pointer: what the new model is compared with is what it may replace."""
 
@@ -49,7 +50,7 @@ def relearn(
     live on the frozen sets, and then publishes or promotes it where that is asked for; returns its version.
 
     Raises TrainingError when there is nothing to learn, Worse with the model written, but neither published nor
-    promoted.
+    promoted; it names the likely cause where the cards tell one.
     """
     ground = on_broker(nats_url, replicas, _ground)
     told = ground.corrections
@@ -61,11 +62,12 @@ def relearn(
         raise TrainingError("LABELS holds no correction of a tag or topic: there is nothing to learn")
     version = train_model(material, out=out, embedded=embedded, corrections=told.source())
     sets = frozen_sets(material.evaluate, corpus=material.corpus)
-    verdict = compare(ground.live, Model.load(out), sets, tolerance)
+    verdict = compare(ground.live.model, Model.load(out), sets, tolerance)
     for line in verdict.lines():
         click.echo(line, err=True)
     if verdict.worse:
-        raise Worse(_sentence(verdict))
+        cause = likely_cause(ground.live.learned, learned_files(out))
+        raise Worse(f"{_sentence(verdict)}. The likely cause: {cause}" if cause else _sentence(verdict))
 
     async def go_on(bus: Bus) -> None:
         await Registry(bus).publish(out, by=who())
@@ -86,5 +88,5 @@ async def _ground(bus: Bus) -> Ground:
 
 
 def _sentence(verdict: Verdict) -> str:
-    parts = [f"{one.figure} on {one.set} by {one.loss:.4f} ({one.allowed:.4f} allowed)" for one in verdict.worse]
+    parts = [f"{one.figure} on {one.set} {one.difference}" for one in verdict.worse]
     return f"{verdict.candidate} is worse than {verdict.live}, which is live: {'; '.join(parts)}"

@@ -18,7 +18,7 @@ from services.classifier.training.records import (
     read_tag,
     read_text,
 )
-from services.classifier.training.taxonomy import our_topic
+from services.classifier.training.taxonomy import our_topic, taxonomy_of
 from shared.events import Tag
 
 CORPUS = Path(__file__).parents[1] / "corpus"
@@ -65,8 +65,10 @@ def read_untagged(path: Path, taxonomy: str | None = None) -> tuple[Source, list
     """The texts of a file with comments of which none is spam: at most UNTAGGED_ROWS to learn from, and all others.
 
     `toxic` and `urgent` are read where they stand, and `topic` (with `category`) in the words of `taxonomy`. Which rows
-    are learned from is decided by their texts alone. Raises TrainingError.
+    are learned from is decided by their texts alone. Raises TrainingError and UnknownTaxonomyError.
     """
+    if taxonomy is not None:
+        taxonomy_of(taxonomy)  # a wrong name is said although the file should have no topics
     digest, records = read_records(path)
     rows: dict[str, Row] = {}
     for line, record in records:

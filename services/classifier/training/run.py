@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ CAREFUL_UNTAGGED = 1_000
 
 EMBEDDING_WEIGHT = 1.4
 """Mean length of a centred embedding, beside 1.5 of a comment's character n-grams and 1.5 of its words."""
+
+FITS_SAID_S = 5.0
+"""How often it is told, at most, how many fits of a head are done; that of topics takes the longest by far."""
 
 Report = Callable[[str], None]
 
@@ -93,7 +97,15 @@ def train(
 def _fit(spec: HeadSpec, examples: Examples, strengths: Sequence[float], report: Report) -> Fitted:
     tried = ", ".join(f"{one:g}" for one in strengths)
     report(f"{spec.name}: fitting on {len(examples.labels)} texts, strengths {tried}")
-    return fit_head(spec, examples, strengths)
+    said = time.monotonic()
+
+    def done(fits: int, of: int) -> None:
+        nonlocal said
+        if time.monotonic() - said >= FITS_SAID_S:
+            said = time.monotonic()
+            report(f"{spec.name}: {fits} of {of} fits done")
+
+    return fit_head(spec, examples, strengths, done)
 
 
 def _careful(

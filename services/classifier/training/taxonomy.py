@@ -48,15 +48,21 @@ def taxonomies() -> Mapping[str, Taxonomy]:
     return msgspec.json.decode(TAXONOMIES.read_bytes(), type=dict[str, Taxonomy])
 
 
+def taxonomy_of(name: str) -> Taxonomy:
+    """The one of this name; raises UnknownTaxonomyError."""
+    known = taxonomies().get(name)
+    if known is None:
+        raise UnknownTaxonomyError(f"no taxonomy {name!r}; there are {', '.join(sorted(taxonomies()))}")
+    return known
+
+
 def our_topic(taxonomy: str, name: str, category: str | None = None) -> str | None:
     """The id of our topic for a name of `taxonomy`; None where none fits or the name is not in it.
 
     A name that is missing or empty is judged by its category, and a category's name may stand for a name. Stars and
     repeated spaces make no difference. Raises UnknownTaxonomyError.
     """
-    known = taxonomies().get(taxonomy)
-    if known is None:
-        raise UnknownTaxonomyError(f"no taxonomy {taxonomy!r}; there are {', '.join(sorted(taxonomies()))}")
+    known = taxonomy_of(taxonomy)
     name, category = plain(name), plain(category or "")
     if name not in known.names:
         return known.categories.get(category, known.categories.get(name))

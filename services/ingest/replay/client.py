@@ -73,10 +73,12 @@ class Client:
         waited = 0.0
         pause = 0.5
         while True:
+            hint = ""
             try:
                 response = self._http.post("/v1/comments", content=body)
             except httpx.TransportError as error:
                 trouble = f"{self._url} does not answer ({type(error).__name__})"
+                hint = " (--url names another)" if not waited else ""
             else:
                 if response.status_code == httpx.codes.ACCEPTED:
                     return self._receipt(response)
@@ -87,7 +89,7 @@ class Client:
             if waited >= self._patience:
                 raise ReplayError(f"{trouble}; waited {waited:.0f} s")
             pause = min(pause, LONGEST_PAUSE, self._patience - waited)
-            self._notify(f"{trouble}; trying again in {pause:.1f} s")
+            self._notify(f"{trouble}; trying again in {pause:.1f} s{hint}")
             self._sleep(pause)
             waited += pause
             pause *= 2

@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
+import msgspec
 
 from services.ingest.replay.client import Client
 from services.ingest.replay.columns import parse_map, parse_set, settle
@@ -20,14 +21,38 @@ from services.ingest.replay.rows import Format, RowFile
 from services.ingest.replay.run import Replay, Task
 from shared.clock import utc_now
 
+DEFAULT_URL = "http://127.0.0.1:8001"
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
+
+
+def data_folder() -> Path:
+    """Where this installation keeps its files."""
+    return Path(os.environ.get("OTKLIK_DATA_DIR", ".data"))
+
+
+class _Ports(msgspec.Struct):
+    ingest: int
+
+
+def ingest_url() -> str:
+    """Where ingest listens by the `ports.json` that `make run` keeps with its state, else its usual address."""
+    try:
+        ports = msgspec.json.decode((data_folder() / "ports.json").read_bytes(), type=_Ports)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return DEFAULT_URL
+    return f"http://127.0.0.1:{ports.ingest}"
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--format", "form", type=click.Choice(["csv", "ndjson"]), help="Default: by the file's extension.")
-@click.option("--url", default="http://127.0.0.1:8001", show_default=True, help="The running ingest.")
+@click.option(
+    "--url",
+    default=ingest_url,
+    show_default="that of `make run`, else " + DEFAULT_URL,
+    help="The running ingest.",
+)
 @click.option(
     "--key-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -101,11 +126,6 @@ def replay(
         display.close()
     seconds = time.monotonic() - began
     click.echo(f"{totals.rows} rows: {totals}; {seconds:.1f} s, {totals.rows / max(seconds, 0.001):,.0f} rows/s")
-
-
-def data_folder() -> Path:
-    """Where this installation keeps its files."""
-    return Path(os.environ.get("OTKLIK_DATA_DIR", ".data"))
 
 
 def read_key(given: Path | None) -> str:

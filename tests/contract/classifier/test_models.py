@@ -96,6 +96,8 @@ async def test_the_life_of_a_version(client: httpx.AsyncClient, published: tuple
     assert (await client.post("/v1/models/promote", json={"version": first, "revision": 0})).json() == pointer
     replica = await live_in_replica(client, first)
     assert replica["live_problem"] is None
+    told = problem(await client.post("/v1/models/shadow", json={"version": first}), 409)
+    assert (told["why"], told["live"]) == ("live", first)
     judged = await client.post("/v1/classify", json={"texts": ["Когда?"]})
     assert judged.json()["model"] == first
 

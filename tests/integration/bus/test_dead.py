@@ -166,7 +166,7 @@ async def test_an_absent_broker_is_said_so(broker: Broker) -> None:
     ended = await command(broker, "list", url="nats://127.0.0.1:1")
 
     assert ended.status == 1
-    assert "no broker answers there" in ended.err
+    assert "no broker answers; `make run` starts one here" in ended.err
     assert "Traceback" not in ended.err
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -15,8 +16,9 @@ from click.testing import CliRunner, Result
 
 from services.classifier.__main__ import main
 from services.classifier.life import versions_command
-from services.classifier.life.registry import Registry
+from services.classifier.life.registry import Registry, load_folder
 from services.classifier.life.standing import Pointers
+from services.classifier.model import DEFAULT_MODEL
 from services.classifier.training import command, gate
 from services.classifier.training.run import train
 from shared.bus import Bus, Outgoing
@@ -63,29 +65,37 @@ def said(result: Result, *words: str, code: int = 0) -> str:
 
 def test_the_life_of_a_version(run: Callable[..., Result], tmp_path: Path, on_broker: Callable[..., None]) -> None:
     first, second = variant(tmp_path / "a", unsure=0.3), variant(tmp_path / "b", unsure=0.4)
-    said(run("models", "list"), "live: packaged; shadow: none")
+    packaged = f"packaged ({load_folder(DEFAULT_MODEL).model.version})"
+    said(run("models", "list"), f"live: {packaged}; shadow: none")
     assert said(run("models", "publish", tmp_path / "a"), "ok    corpus/held-out") == first
     said(run("models", "publish", tmp_path / "a"), first, "it was published before")
     said(run("models", "publish", tmp_path / "b"))
-    said(run("models", "shadow", first), f"live: packaged (revision 0); shadow: {first}")
+    said(run("models", "shadow", first), f"live: {packaged} (revision 0); shadow: {first}")
     said(run("models", "promote", first, "--reason", "better"), f"live: {first} (revision ")
-    said(run("models", "promote", first))
+    said(run("models", "promote", first), f"shadow: none ({first} was it, and is again when another one is live)")
+    said(run("models", "shadow", first), f"{first} is live, and cannot be its own shadow", code=1)
     listed = said(run("models", "list"), f"live: {first}; shadow: none").splitlines()
     assert [line.split("\t")[0] for line in listed] == [second, first]
     assert "\tlive\t" in listed[1]
-    assert "cross_validated 0." in listed[0]
+    assert "\tmacro-F1: cross_validated 0." in listed[0]
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC$", listed[0].split("\t")[1])
 
     said(run("models", "promote", second, "--revision", "0"), f"changed meanwhile: now it is {first}", code=1)
     said(run("models", "promote", second))
     said(run("models", "shadow", first))
-    said(run("models", "remove", first), "can be rolled back to", code=1)
-    said(run("models", "rollback"), f"live: {first}")
+    said(run("models", "remove", "packaged"), "no version packaged is published: that is the model which", code=1)
+    said(run("models", "remove", second), f"{second} is live; `models rollback` ends that", code=1)
+    said(run("models", "remove", first), f"{first} is the shadow; `models shadow --none` ends that", code=1)
     said(run("models", "shadow", "--none"), "shadow: none")
-    said(run("models", "rollback"), "live: packaged")
+    said(run("models", "remove", first), "can be rolled back to (`models rollback` leads to it); it is kept", code=1)
+    said(run("models", "rollback"), f"live: {first}")
+    said(run("models", "rollback"), f"live: {packaged}")
     said(run("models", "rollback"), "nothing was live before", code=1)
     said(run("models", "disagreements"), "there is no shadow now", code=1)
-    said(run("models", "disagreements", "--shadow", first), "0 compared, 0 disagree")
+    said(run("models", "disagreements", "--shadow", first), f"shadow {first}: 0 compared, 0 disagree")
     said(run("models", "disagreements", "--live", "packaged", "--shadow", first), "0 compared, 0 disagree")
+    never = run("models", "disagreements", "--live", "fast-never", "--shadow", "fast-was")
+    said(never, "no version fast-never and no version fast-was is published, and none was compared", code=1)
     same = run("models", "disagreements", "--live", first, "--shadow", first)
     said(same, "Error: live and shadow are the same version\n", code=1)
     on_broker(lambda bus: damage(bus, second))
@@ -93,7 +103,7 @@ def test_the_life_of_a_version(run: Callable[..., Result], tmp_path: Path, on_br
     said(run("models", "promote", "fast-unknown"), "no version fast-unknown is published", code=1)
     said(run("models", "remove", second))
     said(run("models", "remove", second), "is published", code=1)
-    said(run("models", "promote", "packaged"), "live: packaged")
+    said(run("models", "promote", "packaged"), f"live: {packaged}")
 
 
 @pytest.mark.parametrize("option", ["--live", "--shadow"])
@@ -153,7 +163,7 @@ def test_what_replicas_judge_with_is_compared_when_the_live_version_is_damaged(
 
 def test_without_a_broker(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["models", "list"], env={"OTKLIK_NATS_URL": "nats://127.0.0.1:1"})
-    said(result, "no broker answers", code=1)
+    said(result, "no broker answers; `make run` starts one here", code=1)
 
 
 @pytest.fixture
@@ -209,7 +219,8 @@ def test_what_moderators_corrected_is_learned_and_nothing_worse_goes_live(
     on_broker(correct)
     # The packaged model learned from far more.
     refused = run(*learn, "--promote")
-    said(refused, "40 labels: 40 rows", "is worse than", "macro_f1 on corpus/held-out by 0.", code=1)
+    said(refused, "40 labels: 40 rows", "is worse than", "macro_f1 on corpus/held-out worse by 0.", code=1)
+    said(refused, "the live model learned from", "gold/train.csv, reports-spb/train.csv, toxic-vk/comments.csv", code=1)
     assert said(run("models", "list")) == ""
     card = json.loads((out / "card.json").read_text(encoding="utf-8"))
     assert [file["rows"] for file in card["data"] if file["name"] == "LABELS"] == [40]

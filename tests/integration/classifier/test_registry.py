@@ -151,5 +151,7 @@ async def test_what_is_live_casts_no_shadow(pointers: Pointers) -> None:
     await pointers.set_shadow("fast-a", by="test")
     standing = await pointers.promote("fast-a", by="test")
     assert standing.shadow_version is None
+    with pytest.raises(Conflict, match="fast-a is live, and cannot be its own shadow"):
+        await pointers.set_shadow("fast-a", by="test")
     assert (await pointers.promote("fast-b", by="test")).shadow_version == "fast-a"
     assert (await pointers.set_shadow(None, by="test")).shadow_version is None

@@ -203,5 +203,5 @@ async def test_without_a_broker_a_command_says_so_and_ends() -> None:
     )  # fmt: skip
     _, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1
-    assert "no broker answers" in err.decode()
+    assert "no broker answers; `make run` starts one here" in err.decode()
     assert "Traceback" not in err.decode()

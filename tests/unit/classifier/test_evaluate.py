@@ -187,7 +187,9 @@ def test_what_is_learned_from_is_told(model: Path, files: tuple[Path, Path, Path
         (["--train", "absent.csv"], "absent.csv: cannot be read", 1),
         (["--model", "absent"], "is this the folder of a model?", 1),
         (["--freeze", "a.csv"], "--freeze takes no FILE", 2),
-        (["--out", "/dev/null"], "File exists: '/dev/null'", 1),
+        (["--out", "/dev/null"], "/dev/null: no evaluation can be written there (Not a directory)", 1),
+        (["--out", "/dev/null/x"], "/dev/null/x: no evaluation can be written there (Not a directory)", 1),
+        (["--out", "/proc/x"], "/proc/x: no evaluation can be written there (", 1),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments: list[str], complaint: str, code: int, model: Path) -> None:

@@ -79,7 +79,8 @@ def test_what_was_learned_from_can_be_left_out(path: Path) -> None:
     ("name", "content", "complaint"),
     [
         ("a.csv", "comment,tag\nа,spam\n", "no column `text`; it has comment, tag"),
-        ("a.csv", "", "no column `text`; it has nothing"),
+        ("a.csv", "", "the file is empty"),
+        ("a.csv", "text,tag\n", "no comments in it"),
         ("a.csv", "text,source\nа,vk\n", "none of the columns tag, spam, topic, toxic, urgent, personal_data"),
         ("a.csv", "text,source\nа,vk\n", "it has text, source. If nothing in it is spam, say --ham"),
         ("a.csv", "text,tag\nа,spam\nб,praise\n", "line 3: tag 'praise' is none of question, complaint, spam, other"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from services.classifier.judgement import Judgement
@@ -62,8 +63,13 @@ def test_a_worse_one_is_named_figure_by_figure(packaged: Model, sets: dict[str, 
 def test_the_tolerance() -> None:
     finding = Finding(set="a", figure="macro_f1", rows=100, live=0.8, candidate=0.79, allowed=0.01)
     assert not finding.worse
+    assert finding.difference == "worse by 0.0100, 0.0100 allowed"
+    assert msgspec.structs.replace(finding, candidate=0.82).difference == "better by 0.0200"
+    assert msgspec.structs.replace(finding, candidate=0.80001).difference == "no difference"
     finding = Finding(set="a", figure="false_spam", rows=100, live=0.0, candidate=0.02, allowed=0.01)
     assert finding.worse
+    assert finding.difference == "worse by 0.0200, 0.0100 allowed"
+    assert msgspec.structs.replace(finding, live=0.05).difference == "better by 0.0300"
     assert finding.loss == pytest.approx(0.02)
 
 

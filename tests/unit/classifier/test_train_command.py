@@ -16,6 +16,7 @@ from services.classifier.careful import embedding
 from services.classifier.careful.embedding import Careful, Embedder, EmbeddingFailed
 from services.classifier.model import Model
 from services.classifier.training import run as training_run
+from services.classifier.training.destination import check_folder
 from services.classifier.training.embedded import Embedded
 from services.classifier.training.frozen import CORPUS_SET, is_held_out
 from services.classifier.training.rows import Row
@@ -30,6 +31,7 @@ HAM = ["Спасибо за концерт", "Почините лифт во в�
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few columns train quickly."""
     monkeypatch.setattr(training_run.train, "__kwdefaults__", {**training_run.train.__kwdefaults__, "bits": BITS})
+    monkeypatch.setattr(training_run, "FITS_SAID_S", 0.0)
 
 
 @pytest.fixture
@@ -84,11 +86,16 @@ def test_the_corpus_alone(trained: Callable[..., Result], tmp_path: Path) -> Non
     model = Model.load(tmp_path / "out")
     assert result.stdout.strip() == model.version
     assert "without a careful reader" in result.stderr
+    assert "the corpus alone" not in result.stderr
+    assert re.search(r"topic: \d of 6 fits done", result.stderr)
     assert model.careful_name is None
     told = card(tmp_path / "out")
     assert told["version"] == model.version
     assert [item["name"] for item in told["data"]] == ["corpus/a.jsonl"]
     assert (tmp_path / "out" / "reference.json").exists()
+    cross_validated, held = told["cross_validated"]["tag"]["macro_f1"], told["held_out"][CORPUS_SET]["tag"]["macro_f1"]
+    said = f"macro-F1 of the tag {cross_validated:.3f} cross-validated, {held:.3f} on {CORPUS_SET}; "
+    assert f"written to {tmp_path / 'out'}: {said}{tmp_path / 'out' / 'card.md'} says more" in result.stderr
     assert "careful" not in told["cross_validated"]
     # What is measured on was not learned.
     held_out = sum(is_held_out(row) for row in some_rows()[::2])
@@ -111,6 +118,7 @@ def test_everything_at_once(trained: Callable[..., Result], words: Words, tmp_pa
     assert result.exit_code == 0, result.output
     model = Model.load(tmp_path / "out")
     assert (model.careful_name, words.closed) == (Words.name, True)
+    assert "the corpus alone, fast, to compare with on the card:" in result.stderr
     told = card(tmp_path / "out")
     folder = tmp_path.name
     assert [(item["name"], item["licence"], item["rows"]) for item in told["data"][1:]] == [
@@ -154,6 +162,9 @@ def test_a_licence_that_is_not_stated_is_told_as_such(trained: Callable[..., Res
             "no taxonomy 'moon'; there are appeals-kursk, incident-management",
             1,
         ),
+        # Where there are no topics to read, too.
+        (["--untagged", "plain.jsonl", "MIT", "moon"], "no taxonomy 'moon'; there are appeals-kursk", 1),
+        (["--data", "empty.csv"], "empty.csv: the file is empty", 1),
         (["--untagged", "ham.jsonl", "MIT"], "requires 3 arguments", 2),
         (["--data", "ham.jsonl"], "ham.jsonl, line 1: none of the labels tag, topic, toxic, urgent", 1),
         (["--corpus", "nowhere"], "nowhere: no *.jsonl in it", 1),
@@ -169,6 +180,8 @@ def test_what_cannot_be_done_is_said(
     arguments, complaint, code = case
     before = training.write(tmp_path / "out").version
     write(tmp_path / "ham.jsonl", [{"text": text, "topic": "Лифт"} for text in HAM])
+    write(tmp_path / "plain.jsonl", [{"text": text} for text in HAM])
+    (tmp_path / "empty.csv").touch()
     if arguments[:2] == ["--data", "ham.jsonl"]:
         write(tmp_path / "ham.jsonl", [{"text": text} for text in HAM])
     places = [str(tmp_path / one) if one.endswith((".csv", ".jsonl")) or one == "nowhere" else one for one in arguments]
@@ -177,6 +190,15 @@ def test_what_cannot_be_done_is_said(
     assert complaint in re.sub(r"\s+", " ", result.stderr)
     assert "Traceback" not in result.output
     assert Model.load(tmp_path / "out").version == before
+
+
+@pytest.mark.parametrize("more", [[], ["--packaged", "--out", "here"]])
+def test_the_packaged_model_is_only_replaced_when_that_is_said(more: list[str]) -> None:
+    result = CliRunner().invoke(main, ["train", "--fast", "--corpus", "nowhere", *more])
+    assert result.exit_code == 2
+    assert "--out names the folder for the model; --packaged, instead, replaces" in re.sub(r"\s+", " ", result.stderr)
+    result = CliRunner().invoke(main, ["train", "--fast", "--corpus", "nowhere", "--packaged"])
+    assert "nowhere: no *.jsonl in it" in result.stderr
 
 
 def test_corrections_never_go_into_the_packaged_model() -> None:
@@ -212,11 +234,14 @@ def test_where_no_model_can_be_written_is_said_before_anything_is_learned(
     trained: Callable[..., Result], words: Words, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    for out in (tmp_path / "file", tmp_path / "file" / "new" / "model"):
+    # Nothing can be made in the last one, though root may write to it.
+    for out in (tmp_path / "file", tmp_path / "file" / "new" / "model", Path("/proc/nope")):
         result = trained(out=out)
         assert (result.exit_code, words.read) == (1, [])
-        assert f"{out}: no model can be written there" in result.stderr
+        assert f"{out}: no model can be written there (" in result.stderr
         assert "fitting" not in result.stderr
+    check_folder(tmp_path / "new" / "model", "model")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "corpus"] == ["file"]
 
 
 def test_a_file_of_embeddings_that_cannot_be_read_is_named(

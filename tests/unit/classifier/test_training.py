@@ -219,7 +219,15 @@ def test_copies_do_not_make_enough_to_learn_from() -> None:
     [
         ("a.csv", "text,tag\nтекст,praise\n", "line 2: tag 'praise' is none of"),
         ("a.csv", "text,topic\nтекст,weather\n", "line 2: topic 'weather'"),
-        ("a.csv", "comment,tag\nтекст,spam\n", "line 2: no text"),
+        ("a.csv", "comment,tag\nтекст,spam\n", "a.csv: no column `text`; it has comment, tag"),
+        ("a.csv", "comment,tag\n", "a.csv: no column `text`; it has comment, tag"),
+        ("a.csv", "", "a.csv: the file is empty"),
+        ("a.csv", "text,tag\n", "a.csv: no comments in it"),
+        ("a.csv", "\n", "a.csv: no comments in it"),
+        ("a.jsonl", "\n \n", "a.jsonl: no comments in it"),
+        ("a.jsonl", '{"comment": "а", "tag": "spam"}', "a.jsonl: no column `text`; it has comment, tag"),
+        ("a.jsonl", "{}", "a.jsonl: no column `text`; it has nothing"),
+        ("a.jsonl", '{"text": "а", "tag": "spam"}\n{"tag": "spam"}', "a.jsonl, line 2: no text"),
         ("a.csv", "text,source\nтекст,vk\n", "line 2: none of the labels"),
         ("a.csv", "text,toxic\nтекст,maybe\n", "line 2: toxic is 'maybe'"),
         ("a.csv", 'text,tag\n"а\nб",spam\n\nв,praise\n', "line 5: tag 'praise'"),
@@ -293,7 +301,7 @@ def test_of_many_without_tags_always_the_same_are_learned(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("a.csv", "comment\nтекст\n", "a.csv, line 2: no text"),
+        ("a.csv", "comment\nтекст\n", "a.csv: no column `text`; it has comment"),
         ("a.jsonl", '{"text": "а"}\n{"text": null}', "a.jsonl, line 2: no text"),
         ("a.csv", "text,toxic\nтекст,maybe\n", "line 2: toxic is 'maybe'"),
         ("a.jsonl", "{", "a.jsonl, line 1: not a JSON object"),

@@ -15,7 +15,7 @@ import pytest
 from services.ingest.reading import read_one
 from services.ingest.replay.client import Answer, Client, RejectedRow
 from services.ingest.replay.columns import Column, Plan, settle
-from services.ingest.replay.command import read_key
+from services.ingest.replay.command import DEFAULT_URL, ingest_url, read_key
 from services.ingest.replay.fault import ReplayError
 from services.ingest.replay.journal import Journal
 from services.ingest.replay.pace import Pace, Schedule, Shift, parse_pace
@@ -154,7 +154,9 @@ def test_the_client_waits_for_an_absent_ingest() -> None:
         answer = client.post([{"id": "1"}, {"id": "2"}])
     assert answer == Answer(accepted=1, duplicates=0, rejected=[RejectedRow(index=1, error="text is empty")])
     assert pauses.slept == [0.5, 7.0]
+    assert pauses.said[0].endswith("trying again in 0.5 s (--url names another)")
     assert "the message broker is away" in pauses.said[1]
+    assert "--url" not in pauses.said[1]
 
 
 def test_the_clients_patience_has_an_end() -> None:
@@ -206,6 +208,16 @@ def test_a_key_that_is_none_is_named_wherever_it_stands(
     monkeypatch.setenv("OTKLIK_KEY", key)
     with pytest.raises(ReplayError, match="OTKLIK_KEY does not hold one line"):
         read_key(None)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff", b"[]", b'{"client": 1, "monitor": 2}', b'{"ingest": "9001"}'])
+def test_without_ports_that_can_be_read_ingest_is_at_its_usual_address(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTKLIK_DATA_DIR", str(tmp_path))
+    if content is not None:
+        write(tmp_path / "ports.json", content)
+    assert ingest_url() == DEFAULT_URL
 
 
 # The run ---------------------------------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 
 from services.classifier.careful.reading import careful_reader
+from services.classifier.life.provenance import learned_files
 from services.classifier.model import DEFAULT_MODEL, Model
 from services.classifier.training.card import environment
+from services.classifier.training.destination import check_folder
 from services.classifier.training.evaluation import baselines, plots, report
 from services.classifier.training.evaluation.floor import (
     FLOOR,
@@ -49,11 +51,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 def run(wanted: Wanted) -> None:
     """Measures, prints the tables, writes what `out` asks for; raises TrainingError, ModelError or OSError."""
     configure_logging(service="evaluate", level="error")
+    if wanted.out is not None:
+        check_folder(wanted.out, "evaluation")
     model = Model.load(wanted.model)
     sets = read_sets(wanted)
-    if wanted.out is not None:
-        wanted.out.mkdir(parents=True, exist_ok=True)
-    learned = _learned_from(wanted.model)
+    learned = {file.sha256 for file in learned_files(wanted.model)}
     for measured in sets:
         for note in measured.notes:
             tell(f"{measured.name}: {note}")
@@ -146,6 +148,7 @@ def trained_baselines(rows: Sequence[Row]) -> list[Reader]:
 
 def write(evaluation: Evaluation, figures: dict[str, Any], folder: Path) -> None:
     """`evaluation.json` and the plots."""
+    folder.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(figures), indent=2)
     (folder / "evaluation.json").write_bytes(text + b"\n")
     if not plots.has_matplotlib():
@@ -172,12 +175,3 @@ def show_floor(model: Model, measured: EvaluationSet) -> None:
     title = f"Frozen figures ({frozen.model}, {frozen.rows} comments) and now ({now.model}, {now.rows})"
     head = ("figure", "frozen", "now", "tolerance", "")
     show(iter([report.Table(title=title, head=head, lines=tuple(lines))]))
-
-
-def _learned_from(folder: Path) -> set[str]:
-    """The sha256 of the files that the card of a model names; none without a card."""
-    try:
-        card = msgspec.json.decode((folder / "card.json").read_bytes())
-        return {file["sha256"] for file in card["data"]}
-    except (OSError, msgspec.DecodeError, KeyError, TypeError):
-        return set()

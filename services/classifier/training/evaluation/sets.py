@@ -94,12 +94,9 @@ def own_set(name: str, rows: Sequence[Row]) -> EvaluationSet:
 
 
 def _check_columns(path: Path, columns: Sequence[str], kind: Kind) -> None:
-    found = ", ".join(columns) or "nothing"
-    if "text" not in columns:
-        raise TrainingError(f"{path}: no column `text`; it has {found}")
     if kind == "labelled" and not set(LABELS) & set(columns):
         raise TrainingError(
-            f"{path}: none of the columns {', '.join(LABELS)} to compare with; it has {found}. "
+            f"{path}: none of the columns {', '.join(LABELS)} to compare with; it has {', '.join(columns)}. "
             f"If nothing in it is spam, say --ham {path}; if all of it is, --spam {path}"
         )
 
