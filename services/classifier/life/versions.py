@@ -193,7 +193,7 @@ class ModelController(Controller):
         summary="Let a version judge in the shadow",
         responses={
             404: NOT_PUBLISHED,
-            409: ResponseSpec(None, description="Changed meanwhile, or it cannot be used"),
+            409: ResponseSpec(None, description="Changed meanwhile, it cannot be used, or it is live itself"),
         },
     )
     async def set_shadow(self, request: ModelRequest, data: JSONBody[Shadowing]) -> Pointed:
