@@ -165,7 +165,7 @@ def test_two_services_cannot_share_a_port(run: Run) -> None:
 def test_commands_beside_it_find_its_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = Directory(tmp_path)
     monkeypatch.setenv("OTKLIK_DATA_DIR", str(tmp_path))
-    moved, again = (dict(zip(PORTS, map(str, pick(3)), strict=True)) for _ in range(2))
+    moved, again = (dict(zip(PORTS, map(str, pick(len(PORTS))), strict=True)) for _ in range(2))
     ports = choose(moved, directory.ports)
     assert ingest_url() == ports.url("ingest") == f"http://127.0.0.1:{moved['OTKLIK_INGEST_PORT']}"
     # The broker keeps its ports whatever becomes of the others.
@@ -192,14 +192,15 @@ def test_a_service_that_always_ends_late_is_given_up_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It lives longer than what the supervisor takes for a failed start."""
-    broker, *_ = local.programs()
     dying = [sys.executable, "-c", "import time; time.sleep(3); raise SystemExit('there is no such model')"]
-    monkeypatch.setattr(local, "programs", lambda: [broker, Program(name="ingest", command=dying)])
     monkeypatch.setattr(local, "WAITING_SAID_S", 2.0)
     directory = Directory(tmp_path / "data")
     directory.make()
-    environ = environment(directory.root, dict(zip(PORTS, pick(3), strict=True)))
-    instance = local.Instance(directory, choose(environ, directory.ports), environ)
+    environ = environment(directory.root, dict(zip(PORTS, pick(len(PORTS)), strict=True)))
+    ports = choose(environ, directory.ports)
+    broker, *_ = local.programs(directory, ports)
+    monkeypatch.setattr(local, "programs", lambda *_: [broker, Program(name="ingest", command=dying)])
+    instance = local.Instance(directory, ports, environ)
     said: list[str] = []
     try:
         with pytest.raises(RunError, match=r"ingest does not start:\nthere is no such model") as error:
