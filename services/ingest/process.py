@@ -11,8 +11,8 @@ WANTED = 16_384
 """File descriptors: thousands of sources may have two connections each."""
 COLLECT = (10_000, 20, 50)
 """Thresholds of Python's collector. A full pass stops everything: a tenth of a second for the modules alone, several
-tenths with two thousand waiting connections, and at Python's own thresholds (700, 10, 10) that came often enough to be
-the longest waits of comments. Almost all that is let go here goes by itself, without the collector."""
+tenths with two thousand waiting connections on a busy machine (docs/benchmarks.md). Almost all that is let go here goes
+by itself, without the collector."""
 
 log = structlog.get_logger(__name__)
 

@@ -76,7 +76,7 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """`pages` are set up, `hooks` (by source) connected, `ill` (by source) break or heal; `rate` comments a second are
-    written on pages that are well, for `seconds`, and the answer comes when that is over."""
+    written on pages that are never ill, for `seconds`, and the answer comes when that is over."""
 
     pages: tuple[Page, ...] = ()
     hooks: dict[str, Hook] = {}
@@ -89,6 +89,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an order."""
 
     written: int = 0
+    slow: int = 0
+    """Of these on pages of Odnoklassniki."""
     late: float = 0.0
     """Seconds that the writer fell behind at worst."""
     asked: int = 0
@@ -105,6 +107,7 @@ class Crowd:
         self.hooks: dict[str, Hook] = {}
         self.ill: dict[str, Ill] = {}
         self._turned: dict[str, asyncio.Event] = {}
+        self._turned_ever: set[str] = set()
         self.asked = self.refused = 0
         self.vk = _Vk(self)
         self.ok = _Ok(self)
@@ -141,7 +144,9 @@ class Crowd:
                 self._under[page.source] = self.maxes[token].publish("post")
 
     def turn(self, source: str, ill: Ill | None) -> None:
-        """The page falls ill or is well again: at once, for requests under way too."""
+        """The page falls ill or is well again: at once, for requests under way too. From then on nobody comments
+        there, so that the windows compare the same pages."""
+        self._turned_ever.add(source)
         if ill is None:
             self.ill.pop(source, None)
         else:
@@ -164,17 +169,19 @@ class Crowd:
         return failing
 
     async def write(self, rate: float, seconds: float) -> Told:
-        """Comments on pages that are well; each says in its text when it was written, in nanoseconds."""
-        well = [page for source, page in self.pages.items() if source not in self.ill]
-        begun, late = time.monotonic(), 0.0
+        """Comments on pages that are never ill; each says in its text when it was written, in nanoseconds."""
+        well = [page for source, page in self.pages.items() if source not in self._turned_ever]
+        begun, late, slow = time.monotonic(), 0.0, 0
         total = int(rate * seconds)
         for number in range(total):
             wait = begun + number / rate - time.monotonic()
             late = max(late, -wait)
             if wait > 0:
                 await asyncio.sleep(wait)
-            self._comment(self._random.choice(well))
-        return Told(written=total, late=late, asked=self.asked, refused=self.refused)
+            page = self._random.choice(well)
+            slow += page.platform == "ok"
+            self._comment(page)
+        return Told(written=total, slow=slow, late=late, asked=self.asked, refused=self.refused)
 
     def _comment(self, page: Page) -> None:
         under, text = self._under[page.source], f"{time.time_ns()} Когда включат воду?"
