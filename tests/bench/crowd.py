@@ -16,12 +16,11 @@ from typing import Any, Literal, TypeVar, cast
 
 import httpx
 import msgspec
-from deploy.standins.listening import listening
-from deploy.standins.max.server import HEADER
-from deploy.standins.vk.loopback import Asked, Said
 
 from deploy.standins import ok
 from deploy.standins.max import MaxStandin
+from deploy.standins.max.standin import HEADER
+from deploy.standins.ok.standin import PATH as OK_PATH
 from deploy.standins.telegram import TelegramStandin
 from deploy.standins.vk import Access, VkStandin
 from deploy.standins.wire import Answer, Request, Wire
@@ -240,25 +239,24 @@ class _Vk(VkStandin):
         super()._happened(group, event)
         self._crowd.call(f"vk-{group - VK}", event)
 
-    async def _handle(self, asked: Asked) -> Said:
-        if asked.path.startswith("/events/"):
-            number = int(asked.path.rpartition("/")[2]) - VK
+    async def call(self, request: Request) -> Answer:
+        if request.path.startswith("/events/"):
+            number = int(request.path.rpartition("/")[2]) - VK
         else:
-            number = int(asked.fields.get("access_token", "-0").rpartition("-")[2])
+            number = int(request.form().get("access_token", "-0").rpartition("-")[2])
         self.calls.clear()
-        return await self._crowd.stand(f"vk-{number}", super()._handle(asked), Said(status=500))
+        return await self._crowd.stand(f"vk-{number}", super().call(request), FAILING)
 
 
-class _Ok(ok.StandIn):
+class _Ok(ok.OkStandin):
     def __init__(self, crowd: Crowd) -> None:
         super().__init__()
         self._crowd = crowd
 
-    async def answer(self, sent: Any) -> tuple[int, object]:
+    async def call(self, request: Request) -> Answer:
         self.calls.clear()
-        source = f"ok-{sent.get('access_token', '-0').rpartition('-')[2]}"
-        failing: tuple[int, object] = (500, {})
-        return await self._crowd.stand(source, super().answer(sent), failing)
+        source = f"ok-{request.form().get('access_token', '-0').rpartition('-')[2]}"
+        return await self._crowd.stand(source, super().call(request), FAILING)
 
 
 class _Max(MaxStandin):
@@ -278,12 +276,12 @@ async def _serve() -> None:
     telegram, max_ = Wire(crowd.telegram), Wire(crowd.max)
     reader = asyncio.StreamReader(limit=64 * 1024 * 1024)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    async with crowd.vk, listening(crowd.ok) as ok_address:
+    async with crowd.vk, crowd.ok:
         addresses = {
             "OTKLIK_VK_URL": crowd.vk.address,
             "OTKLIK_TELEGRAM_URL": f"http://127.0.0.1:{await telegram.start()}",
             "OTKLIK_MAX_URL": f"http://127.0.0.1:{await max_.start()}",
-            "OTKLIK_OK_URL": f"{ok_address}/fb.do",
+            "OTKLIK_OK_URL": f"{crowd.ok.address}{OK_PATH}",
         }
         _say(addresses)
         while line := await reader.readline():
