@@ -157,8 +157,10 @@ async def test_a_reply_stands_under_the_comment_and_is_found_again(max_: MaxStan
     max_.faults.add("send", Fault(kind="lose"))
     with pytest.raises(Unclear):
         await connector.act(source, lost, "k")
+    # Several in one millisecond, and never a page full of them: people do not write that fast.
+    begun = int(time.time() * 1_000) + 1
     for n in range(COMMENTS + 20):
-        max_.comment(post, f"Ещё {n}")
+        max_.comment(post, f"Ещё {n}", at=begun + n // 5)
     found = await connector.look(source, lost, "k")
     assert found is not None
     assert found.comment == f"max:{max_.replies_to(comment)[1].mid}"

@@ -21,7 +21,20 @@ def test_any_text_becomes_short_valid_utf8_without_nul(text: str) -> None:
     short = excerpt(text)
     assert len(short) <= MAX_CHARACTERS
     assert b"\0" not in short.encode("utf-8")
-    assert excerpt(short) == short
+    assert excerpt(text) == short
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Kyплю пpaвa нeдopoгo", "куплю права недорого"),
+        ("за\u200bра\u200bбо\u200bток", "заработок"),
+        ("ЗаРаБоТоК бЕз ВлОжЕнИй", "заработок без вложений"),
+        ("Пиcaть нa www.example.ru", "писать на ссылка"),
+    ],
+)
+def test_what_is_disguised_is_embedded_as_it_is_meant(written: str, meant: str) -> None:
+    assert excerpt(written) == meant
 
 
 def test_what_people_write_stays_as_it_is() -> None:
