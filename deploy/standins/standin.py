@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from deploy.standins.delivery import Manner
+from deploy.standins.delivery import Delivery, Manner, Target
 from deploy.standins.faults import Fault, Faults
 from deploy.standins.page import Language, Names, Page, anchor, languages, render
 from deploy.standins.wire import Answer, Request, Served
@@ -179,6 +179,37 @@ class Standin(Served):
             return Answer(status=404, json={})
         except (LookupError, ValueError, TypeError, msgspec.MsgspecError) as error:
             return Answer(status=400, json={"error": str(error)})
+
+
+class Hooked(Standin):
+    """A stand-in whose platform calls one hook at most."""
+
+    def __init__(self, *, retry_seconds: float) -> None:
+        super().__init__()
+        self.delivery = Delivery(self._target, retry_seconds=retry_seconds)
+
+    def _target(self) -> Target | None:
+        """The hook; None while there is none."""
+        raise NotImplementedError
+
+    def _flush(self) -> None:
+        """Hands what waits to `delivery`, where there is a hook."""
+        raise NotImplementedError
+
+    async def start(self, port: int = 0) -> None:
+        await super().start(port)
+        self.delivery.start()
+        self._flush()
+
+    async def stop(self) -> None:
+        await self.delivery.stop()
+        await super().stop()
+
+    def deliver(self, manner: Manner) -> None:
+        self.delivery.manner = manner
+
+    def undelivered(self) -> int:
+        return len(self.delivery.waiting)
 
 
 def _language(request: Request) -> Language:

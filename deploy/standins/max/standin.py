@@ -8,10 +8,10 @@ import time
 
 import msgspec
 
-from deploy.standins.delivery import Delivery, Manner, Target
+from deploy.standins.delivery import Target
 from deploy.standins.max.channel import BOT, Channel, Json, Kept
 from deploy.standins.page import Names, Page
-from deploy.standins.standin import Standin
+from deploy.standins.standin import Hooked
 from deploy.standins.wire import Answer, Request
 
 HEADER = "X-Max-Bot-Api-Secret"
@@ -30,7 +30,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     marker: int
 
 
-class MaxStandin(Channel, Standin):
+class MaxStandin(Channel, Hooked):
     """What a bot may ask; what people do is in `Channel`."""
 
     names = Names(ru="MAX", en="MAX")
@@ -44,7 +44,7 @@ class MaxStandin(Channel, Standin):
         retry_seconds: float = 0.1,
     ) -> None:
         Channel.__init__(self, chat=chat)
-        Standin.__init__(self)
+        Hooked.__init__(self, retry_seconds=retry_seconds)
         self.token = token
         self.name = name
         self.permissions = list(RIGHTS)
@@ -56,16 +56,6 @@ class MaxStandin(Channel, Standin):
         self.calls: list[tuple[str, Request]] = []
         self._marker = 25_000_000
         self._news = asyncio.Event()
-        self.delivery = Delivery(self._target, retry_seconds=retry_seconds)
-
-    async def start(self, port: int = 0) -> None:
-        await super().start(port)
-        self.delivery.start()
-        self._flush()
-
-    async def stop(self) -> None:
-        await self.delivery.stop()
-        await super().stop()
 
     async def call(self, request: Request) -> Answer:
         """The API."""
@@ -206,12 +196,6 @@ class MaxStandin(Channel, Standin):
 
     def remove_comment(self, comment: str) -> None:
         self.remove(comment)
-
-    def deliver(self, manner: Manner) -> None:
-        self.delivery.manner = manner
-
-    def undelivered(self) -> int:
-        return len(self.delivery.waiting)
 
     def memory(self) -> Memory:
         waiting = [(self._marker, it.event) for it in self.delivery.waiting]

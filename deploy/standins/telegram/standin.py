@@ -9,9 +9,9 @@ import time
 
 import msgspec
 
-from deploy.standins.delivery import Delivery, Manner, Target
+from deploy.standins.delivery import Target
 from deploy.standins.page import Names, Page
-from deploy.standins.standin import Standin
+from deploy.standins.standin import Hooked
 from deploy.standins.telegram.group import Group, Json
 from deploy.standins.wire import Answer, Request
 
@@ -41,7 +41,7 @@ class Refusal(Exception):
         self.parameters = parameters
 
 
-class TelegramStandin(Group, Standin):
+class TelegramStandin(Group, Hooked):
     """What a bot may ask; what people do is in `Group`."""
 
     names = Names(ru="Telegram", en="Telegram")
@@ -57,7 +57,7 @@ class TelegramStandin(Group, Standin):
         seed: int = 0,
     ) -> None:
         Group.__init__(self, bot=int(token.partition(":")[0]), channel=channel, group=group)
-        Standin.__init__(self)
+        Hooked.__init__(self, retry_seconds=retry_seconds)
         self.token = token
         self.name = name
         self.member: Json = dict(RIGHTS)
@@ -72,16 +72,6 @@ class TelegramStandin(Group, Standin):
         self._next_update = self._numbers.randrange(10**6, 10**9)
         self._news = asyncio.Event()
         self._asked = 0
-        self.delivery = Delivery(self._target, retry_seconds=retry_seconds)
-
-    async def start(self, port: int = 0) -> None:
-        await super().start(port)
-        self.delivery.start()
-        self._flush()
-
-    async def stop(self) -> None:
-        await self.delivery.stop()
-        await super().stop()
 
     def forget_numbers(self) -> None:
         """A week without updates has passed: the next number is any."""
@@ -225,12 +215,6 @@ class TelegramStandin(Group, Standin):
     def remove_comment(self, comment: str) -> None:
         """Telegram tells nobody."""
         del self.messages[self._number(comment)]
-
-    def deliver(self, manner: Manner) -> None:
-        self.delivery.manner = manner
-
-    def undelivered(self) -> int:
-        return len(self.delivery.waiting)
 
     def memory(self) -> Memory:
         return Memory(
