@@ -7,40 +7,24 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from services.ingest.sources.source import Secrets, Source, SourceId, Way
+from services.ingest.sources.source import OpenFields, Secrets, Source
 from services.ingest.sources.vault import Vault
-from shared.events import Platform
-from shared.events.base import Moment, PageId
+from shared.events.base import Moment
 from shared.events.subject import token
 
 BUCKET = "sources"
 CLAIM = "page."
 """Keys of this stem hold the id of the source that a page belongs to; no source's id has a dot."""
 
-MAX_PACE = 3_600.0
-MAX_CEILING = 10_000
-Pace = Annotated[float, Meta(ge=0, le=MAX_PACE, description="Seconds between two actions on the page, at least.")]
-Ceiling = Annotated[
-    int, Meta(ge=0, le=MAX_CEILING, description="Actions on the page in 24 hours, at most; the rest goes to a person.")
-]
 By = Annotated[str, Meta(max_length=200)]
 """The id of the key that did it, or `command` and the user of the machine."""
 
 SECRETS: tuple[str, ...] = Secrets.__struct_fields__
 
 
-class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
+class SourceRecord(OpenFields, frozen=True, kw_only=True):
     """One value of the bucket, under the source's id. Only ever gains optional fields."""
 
-    id: SourceId
-    platform: Platform
-    page: PageId
-    group: str | None = None
-    way: Way
-    active: bool = True
-    acting: bool = False
-    pace_seconds: Pace = 3.0
-    daily_ceiling: Ceiling = 200
     sealed: Annotated[str, Meta(max_length=64_000)]
     """The credentials, as `vault.Vault` seals them."""
     secrets_set: tuple[str, ...] = ()
@@ -52,18 +36,8 @@ class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def source(self, vault: Vault) -> Source:
         """With its secrets open; raises SealBroken."""
-        return Source(
-            id=self.id,
-            platform=self.platform,
-            page=self.page,
-            group=self.group,
-            way=self.way,
-            active=self.active,
-            acting=self.acting,
-            pace_seconds=self.pace_seconds,
-            daily_ceiling=self.daily_ceiling,
-            secrets=vault.open(self.id, self.sealed),
-        )
+        plain = {name: getattr(self, name) for name in OpenFields.__struct_fields__}
+        return Source(**plain, secrets=vault.open(self.id, self.sealed))
 
     def __repr__(self) -> str:
         """Not even what is sealed."""

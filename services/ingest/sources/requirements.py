@@ -11,8 +11,7 @@ from typing import get_args
 
 import msgspec
 
-from services.ingest.sources.record import MAX_CEILING, MAX_PACE
-from services.ingest.sources.source import Secrets, Way
+from services.ingest.sources.source import MAX_CEILING, MAX_PACE, Secrets, Way
 from services.ingest.sources.vault import MAX_SECRET
 from shared.errors import Invalid
 

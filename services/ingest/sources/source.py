@@ -44,10 +44,18 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         return "Secrets(…)"
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """A source with its secrets open. Lives in memory only."""
+MAX_PACE = 3_600.0
+MAX_CEILING = 10_000
+Pace = Annotated[float, Meta(ge=0, le=MAX_PACE, description="Seconds between two actions on the page, at least.")]
+Ceiling = Annotated[
+    int, Meta(ge=0, le=MAX_CEILING, description="Actions on the page in 24 hours, at most; the rest goes to a person.")
+]
 
-    id: str
+
+class OpenFields(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a source is no secret, as it is kept and as it is worked with."""
+
+    id: SourceId
     platform: Platform
     page: PageId
     """`vk:-123`, `telegram:-100123` (the channel), `ok:<group>`, `max:<chat>`."""
@@ -57,8 +65,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = True
     acting: bool = False
     """Whether actions are carried out; else they are only told (dry run)."""
-    pace_seconds: float = 3.0
-    """Between two actions on the page, at least."""
-    daily_ceiling: int = 200
-    """Actions on the page in 24 hours, at most; what is more goes to a person."""
+    pace_seconds: Pace = 3.0
+    daily_ceiling: Ceiling = 200
+
+
+class Source(OpenFields, frozen=True, kw_only=True):
+    """A source with its secrets open. Lives in memory only."""
+
     secrets: Secrets
