@@ -86,7 +86,7 @@ class Hooks:
             # Genuine, and beyond us: an error would make the platform send it again and again, and at last give us up.
             await self._in_time(self._arrivals.bury(source, payload, "undecodable", str(error)))
             metrics.HOOK_CALLS.labels(platform=platform, result="undecodable").inc()
-            return HookAnswer(body=b"ok" if platform == "vk" else b"")
+            return connector.taken
         if not source.active and call.events:
             raise Unavailable("this source is paused", retry_after=PAUSED_SECONDS)
         taken = await self._in_time(self._arrivals.take(source, call.events, payload))

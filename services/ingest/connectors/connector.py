@@ -74,6 +74,8 @@ class Connector(Protocol):
     """
 
     platform: Platform
+    taken: HookAnswer
+    """What a genuine call is answered with for the platform not to send it again, even where it could not be read."""
 
     def decode(self, payload: bytes, page: str | None = None) -> list[Received]:
         """What a payload of the platform (a hook's body, an answer to a poll, an API answer) becomes; never empty.

@@ -29,6 +29,8 @@ async def nothing(source: Source, cursor: bytes | None) -> Polled | None:
 class Toy:
     """A connector in this process."""
 
+    taken = HookAnswer(body=b"ok")
+
     def __init__(
         self,
         platform: Platform = "vk",
@@ -52,7 +54,7 @@ class Toy:
             raise Forged
         if body == b"confirm":
             return Call(answer=HookAnswer(body=b"code"))
-        return Call(events=tuple(self.decode(body, source.page)), answer=HookAnswer(body=b"ok"))
+        return Call(events=tuple(self.decode(body, source.page)), answer=self.taken)
 
     async def poll(self, source: Source, cursor: bytes | None) -> Polled:
         return await self._poll(source, cursor)

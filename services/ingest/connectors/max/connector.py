@@ -53,6 +53,7 @@ class Max:
     """See `Connector`. One bot serves one source: what it hears of other channels is skipped."""
 
     platform: Platform = "max"
+    taken = HookAnswer()
 
     def __init__(
         self, caller: Caller, *, address: str = API, now: Callable[[], float] = time.time, hold: int = HOLD_SECONDS
@@ -71,7 +72,7 @@ class Max:
         """The answer is an empty 200."""
         if not proves(source.secrets.hook_secret, headers.get(SECRET_HEADER)):
             raise Forged
-        return Call(events=_of_page(source, decode(body, source.page)), answer=HookAnswer())
+        return Call(events=_of_page(source, decode(body, source.page)), answer=self.taken)
 
     async def poll(self, source: Source, cursor: bytes | None) -> Polled:
         """For where no hook is possible: MAX calls this unfit for production and gives twice a second at most."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.ingest.connectors.calling import Caller
-from services.ingest.connectors.connector import Call, Done, Forged, Polled, Rights
+from services.ingest.connectors.connector import Call, Done, Forged, HookAnswer, Polled, Rights
 from services.ingest.connectors.failure import BadCredential, Gone, NotAllowed, Refused
 from services.ingest.connectors.ok.answer import text
 from services.ingest.connectors.ok.calls import ADDRESS, Calls
@@ -77,6 +77,7 @@ class Ok:
     told as deleted, which harms nobody, and what was told is never forgotten."""
 
     platform: Platform = "ok"
+    taken = HookAnswer()
 
     def __init__(self, caller: Caller, known: Known, *, address: str = ADDRESS, clock: Clock = utc_now) -> None:
         self._caller = caller

@@ -46,6 +46,7 @@ class Telegram:
     """See `Connector`. One bot serves one source: Telegram gives each update of a bot to one asker only."""
 
     platform: Platform = "telegram"
+    taken = HookAnswer()
 
     def __init__(
         self, caller: Caller, *, address: str = API, now: Callable[[], float] = time.time, hold: int = HOLD_SECONDS
@@ -64,7 +65,7 @@ class Telegram:
         """The answer is an empty 200: anything else in it would be taken for a method to call."""
         if not proves(source.secrets.hook_secret, headers.get(SECRET_HEADER)):
             raise Forged
-        return Call(events=self._events(source, read(body)), answer=HookAnswer())
+        return Call(events=self._events(source, read(body)), answer=self.taken)
 
     async def poll(self, source: Source, cursor: bytes | None) -> Polled:
         """Begins with what Telegram still keeps, up to 24 hours.

@@ -24,6 +24,7 @@ class Vk:
     """See `connector.Connector`. `base` is where the API is; only a stand-in's may do without TLS."""
 
     platform: Platform = "vk"
+    taken = hook.OK
 
     def __init__(self, caller: Caller, *, base: str = BASE, clock: Clock = utc_now) -> None:
         api = Api(caller, base)
