@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -43,9 +42,6 @@ def make_app(settings: Settings, base: Loaded) -> Service:
     @asynccontextmanager
     async def running(app: Litestar) -> AsyncIterator[None]:
         nonlocal bus, succession
-        # Libraries and model stay as long as the process: the garbage collector need not look at them again and again,
-        # which costs a twentieth of all judging.
-        gc.freeze()
         bus = await Bus.connect(settings.nats_url, name="classifier", replicas=settings.nats_replicas)
         succession = app.state.succession = Succession(bus, base=base, live=live, clock=utc_now, new_id=new_id)
         with tagging(bus, live, embedder=app.state.embedder) as parts:
