@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from services.ingest.connectors.received import PostCopy, Received, Thread
+from services.ingest.connectors.received import PostCopy, Received, Thread, digest
 from services.ingest.intake import MAX_BATCH, Counts
 from services.ingest.sources.source import Source
 from services.ingest.submission import Entry, Refusal, Submission, held, to_entry, to_entry_read_back
@@ -140,7 +140,7 @@ class Arrivals:
             if isinstance(result, Entry):
                 entries.append(result)
             else:
-                unusable[_key(source, f"unusable:{_digest(repr(submission))}")] = result.error
+                unusable[_key(source, f"unusable:{digest(repr(submission))}")] = result.error
                 lost.add(event.key)
         buried = await self._bury_new(source, payload, unusable)
         moved = [it.moved[1] for it in fresh if it.moved is not None]
@@ -174,7 +174,7 @@ class Arrivals:
 
     async def bury(self, source: Source, payload: bytes, reason: str, detail: str) -> None:
         """Keeps a payload that cannot be used, whole, for a person to look at; raises Unavailable."""
-        digest = hashlib.blake2b(payload, digest_size=16).hexdigest()
+        content = hashlib.blake2b(payload, digest_size=16).hexdigest()
         letter = DeadLetter(
             service="ingest",
             reason=reason,
@@ -187,7 +187,7 @@ class Arrivals:
             at=self._clock(),
             payload=payload[:MAX_KEPT_PAYLOAD],
         )
-        await self._bury(Outgoing(event=letter, msg_id=f"dead:source:{source.id}:{reason}:{digest}"))
+        await self._bury(Outgoing(event=letter, msg_id=f"dead:source:{source.id}:{reason}:{content}"))
         metrics.DEAD_LETTERS.labels(service="ingest", reason=reason).inc()
         log.warning("payload kept as a dead letter", source=source.id, reason=reason, bytes=len(payload))
 
@@ -245,8 +245,4 @@ def _with_post(submission: Submission, event: Received, posts: dict[Thread, Post
 
 def _key(source: Source, key: str) -> str:
     # A database keeps neither half of a surrogate pair nor, PostgreSQL, the character 0.
-    return f"{source.platform}:{key if _PLAIN.fullmatch(key) else _digest(key)}"
-
-
-def _digest(words: str) -> str:
-    return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{source.platform}:{key if _PLAIN.fullmatch(key) else digest(key)}"

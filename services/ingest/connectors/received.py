@@ -68,5 +68,9 @@ def unusable(reason: str, told: object, key: str | None = None) -> Received:
         words = repr(told)
     except RecursionError:
         words = "too deep"
-    digest = blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return Received(key=key, skipped=reason[:MAX_REASON], fault=digest)
+    return Received(key=key, skipped=reason[:MAX_REASON], fault=digest(words))
+
+
+def digest(words: str) -> str:
+    """32 hexadecimal digits that stand for any `str`, lone surrogates included."""
+    return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
