@@ -14,7 +14,7 @@ from services.ingest.connectors.platforms import DECODERS
 from services.ingest.connectors.received import NotThisPlatform, Received
 from shared.events.base import PLATFORMS
 from tests.bench.fuzz_payloads import check, fuzz
-from tests.fixtures.recordings import MADE, PAGES, mutations
+from tests.fixtures.recordings import MADE, PAGES, mutated, mutations
 
 RUNS = 2_000
 MARK = "СЛОВО-КОТОРОГО-НЕТ-В-ОШИБКАХ"
@@ -196,6 +196,13 @@ def test_thousands_of_mutated_payloads_are_no_error(platform: str, record_proper
     assert outcome.payloads == RUNS
     # The mutations leave enough alone to reach what decodes comments.
     assert outcome.comments > RUNS // 20
+
+
+@pytest.mark.parametrize("payload", [[], {}, "x"])
+def test_a_mutation_depends_on_its_payload_and_its_seed_alone(payload: object) -> None:
+    # What was drawn for one mutation and then mutated on must not be another in the next.
+    first, second = ([mutated(payload, Random(seed)) for seed in range(1_000)] for _ in range(2))
+    assert first == second
 
 
 @platforms
