@@ -11,7 +11,7 @@ import structlog
 from services.ingest.actions.course import Means
 from services.ingest.actions.sources import Sources
 from services.ingest.actions.waiting import Waiting
-from services.ingest.actions.worker import Worker
+from services.ingest.actions.worker import LAST_DELIVERY, Worker
 from services.ingest.connectors.connector import Connector
 from services.ingest.store.journal import StoredJournal
 from shared.bus import INGEST_ACTIONS, INGEST_CANCELLATIONS, Bus, Consumer, Delivered, Patience
@@ -22,8 +22,9 @@ from shared.web import Background
 
 MAX_BATCH = 16
 """Actions taken at once: small, so that several replicas share them."""
-MAX_DELIVERIES = 500
-"""An action may wait seven days, through many restarts; the journal keeps one that kills us from being done twice."""
+MAX_DELIVERIES = 2 * LAST_DELIVERY
+"""An action may wait seven days, through many restarts; the journal keeps one that kills us from being done twice. Half
+of them are there for handing it to a person."""
 
 log = structlog.get_logger(__name__)
 

@@ -27,7 +27,7 @@ from services.ingest.connectors.failure import (
 )
 from services.ingest.sources.source import Secrets
 from services.ingest.store import MIGRATIONS
-from services.ingest.store.journal import StoredJournal
+from services.ingest.store.journal import Pace, StoredJournal
 from shared.bus import Delivered, Outgoing, Published
 from shared.clock import utc_now
 from shared.db import Database, migrate
@@ -294,6 +294,27 @@ async def test_a_fault_of_ours_ends_with_a_person_and_not_in_silence(
     town.connector = MemoryConnector()
     assert await town.carry(ordered) == outcome
     assert town.connector.page("vk:-1").effects == []
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_what_never_comes_to_an_end_is_handed_to_a_person_untried(town: Town, begun: bool) -> None:
+    """Whatever keeps killing the process comes again and again; its case must not wait for ever either."""
+    ordered = action(utc_now())
+    if begun:
+        await town.journal.begin(ordered, Pace(seconds=0, ceiling=9, hold=0.0), utc_now())
+    worker = town.worker(last_delivery=7)
+    poison = await asyncio.wait_for((await worker.handle([delivered(ordered, 7)]))[0], 10)
+    assert poison is not None and (poison.reason, poison.detail) == ("exhausted", "never finished in 6 deliveries")
+    outcome = town.told.of(ordered)
+    assert outcome.result == "needs_person"
+    assert (outcome.detail == MAY_BE_DONE) == begun
+    assert town.connector.page("vk:-1").effects == []
+
+
+async def test_what_comes_often_is_tried_until_its_last_delivery(town: Town) -> None:
+    ordered = action(utc_now())
+    assert await asyncio.wait_for((await town.worker(last_delivery=7).handle([delivered(ordered, 6)]))[0], 10) is None
+    assert town.told.of(ordered).result == "done"
 
 
 async def test_what_was_cancelled_is_not_done(town: Town) -> None:
