@@ -20,6 +20,7 @@ from services.ingest.hooks import Hooks, call_hook
 from services.ingest.intake import Intake
 from services.ingest.polling import Polling
 from services.ingest.reception import Reception
+from services.ingest.redo import Redo
 from services.ingest.settings import Settings
 from services.ingest.sources.api import SourceController
 from services.ingest.sources.desk import SourceDesk
@@ -82,6 +83,7 @@ def make_app(settings: Settings, *, connect: Connect | None = None) -> Service:
         try:
             async with bus, open_connectors(Gate(replicas=leases.replicas)) as connectors, background(app) as tasks:
                 app.state.hooks = Hooks(sources=known, connectors=connectors, arrivals=arrivals, heard=health)
+                app.state.redo = Redo(bus=bus, sources=known, connectors=connectors, arrivals=arrivals)
                 app.state.source_desk = SourceDesk(
                     registry=SourceRegistry(bus, vault, clock=utc_now),
                     sources=known,

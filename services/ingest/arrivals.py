@@ -72,6 +72,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     skipped: int = 0
     buried: int = 0
     """Of a known kind and yet unusable, and not met before: kept in a dead letter with the whole payload."""
+    unusable: int = 0
+    """The same, with those that were met before."""
     moved: str | None = None
     """Telegram: the group's new id, or its first that is known."""
     lag: float | None = None
@@ -109,8 +111,9 @@ class Arrivals:
         self._clock = clock
         self._new_id = new_id
 
-    async def take(self, source: Source, events: Sequence[Received], payload: bytes) -> Taken:
-        """Everything in `events`, which were decoded from `payload`; taking the same again is safe.
+    async def take(self, source: Source, events: Sequence[Received], payload: bytes, *, kept: bool = False) -> Taken:
+        """Everything in `events`, which were decoded from `payload`; taking the same again is safe. `kept`: a dead
+        letter has the payload already, so that what is unusable in it makes no other.
 
         Raises Transient or Unavailable where it cannot be made durable now: then nothing was promised.
         """
@@ -142,7 +145,7 @@ class Arrivals:
             else:
                 unusable[_key(source, f"unusable:{digest(repr(submission))}")] = result.error
                 lost.add(event.key)
-        buried = await self._bury_new(source, payload, unusable)
+        buried = 0 if kept else await self._bury_new(source, payload, unusable)
         moved = [it.moved[1] for it in fresh if it.moved is not None]
         if source.group is None:
             # Telegram copies posts into the channel's own group only: from now on no other group speaks for it.
@@ -168,6 +171,7 @@ class Arrivals:
             echoes=echoes,
             skipped=len(skipped) + empty,
             buried=buried,
+            unusable=len(unusable),
             moved=moved[-1] if moved else None,
             lag=_lag(entries, received_at) if counts.accepted else None,
         )
@@ -181,7 +185,7 @@ class Arrivals:
             detail=detail[:2_000],
             stream="",
             sequence=0,
-            consumer=f"source-{source.id}",
+            consumer=origin(source.id),
             subject="",
             deliveries=1,
             at=self._clock(),
@@ -222,6 +226,11 @@ class Arrivals:
             return checked
         make = to_entry_read_back if event.read_back else to_entry
         return make(checked, author_key=self._author_key, received_at=received_at, trace=trace)
+
+
+def origin(source_id: str) -> str:
+    """Names a source as where a dead letter came from."""
+    return f"source-{source_id}"
 
 
 def _empty(submission: Submission) -> bool:

@@ -80,8 +80,8 @@ async def replay(bus: Bus, number: int) -> None:
         raise Conflict(
             f"dead letter {number} came from a platform ({found.consumer}) and from no stream, so it cannot be sent "
             f"back. `python -m shared.bus dead show --payload {number} | python -m services.ingest decode --platform "
-            "PLATFORM -` shows what this release makes of it; what the platform still shows is read again by itself "
-            "within a quarter of an hour (docs/operations.md); then drop the letter"
+            "PLATFORM -` shows what this release makes of it, and POST /v1/sources/ID/letters/"
+            f"{number}/redo takes it in (docs/operations.md)"
         )
     headers = {
         "Nats-Msg-Id": f"replayed:{number}:{found.stream}:{found.sequence}",

@@ -84,6 +84,9 @@ class Connector(Protocol):
         fields and unknown types never raise. Raises NotThisPlatform for what is no payload of this platform.
         """
 
+    def events(self, source: Source, payload: bytes) -> tuple[Received, ...]:
+        """What a payload that came genuinely by `source`, by hook or poll, tells of its page. Raises as `decode`."""
+
     def hook(self, source: Source, headers: Mapping[str, str], body: bytes) -> Call:
         """Checks the secret in constant time and decodes; header names are in lower case. Raises Forged, and
         NotThisPlatform for a genuine call that cannot be read (it is kept as a dead letter and answered as usual)."""

@@ -8,9 +8,10 @@ from typing import Annotated, TypeVar
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.openapi import ResponseSpec
-from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import FromPath, HeaderParameter, JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
+from services.ingest.redo import Redo, Redone
 from services.ingest.sources.change import Change, NewSource
 from services.ingest.sources.desk import SourceDesk
 from services.ingest.sources.pulse import State
@@ -30,6 +31,7 @@ IfMatch = Annotated[
 ]
 OnlyPlatform = Annotated[Platform | None, QueryParameter(description="Only of this platform.")]
 OnlyState = Annotated[State | None, QueryParameter(name="state", description="Only those that do so.")]
+LetterNumber = Annotated[int, PathParameter(ge=1, le=2**53, description="Its number in DEAD.")]
 T = TypeVar("T")
 _LastId = Annotated[str, Meta(max_length=60)]
 
@@ -201,6 +203,19 @@ class SourceController(Controller):
         """Asks the platform who the credentials are and what they may do; changes nothing there. What the platform
         refuses is the answer, not an error of this request."""
         return await _desk(request).test(source_id)
+
+    @post(
+        "/{source_id:str}/letters/{number:int}/redo",
+        status_code=200,
+        guards=[WRITERS],
+        summary="Take a dead letter of a source in",
+        responses={409: ResponseSpec(None, description="Not a letter of this source, or still not to be read")},
+    )
+    async def redo(self, request: ServiceRequest, source_id: FromPath[str], number: LetterNumber) -> Redone:
+        """What the platform once told and no release could use, taken in as if it were told now; `dead list` shows the
+        numbers. The letter is dropped once it brought something and nothing in it is unusable any more."""
+        redo: Redo = request.app.state.redo
+        return await redo.letter(source_id, number)
 
     @delete("/{source_id:str}", guards=[WRITERS], summary="Remove a source")
     async def remove(self, request: ServiceRequest, source_id: FromPath[str], if_match: IfMatch = None) -> None:

@@ -14,9 +14,13 @@ import pytest
 from services.ingest.connectors.connector import Connector, Rights
 from services.ingest.connectors.failure import NotSent
 from services.ingest.connectors.gate import Gate
+from services.ingest.connectors.received import skipped, unusable
 from services.ingest.sources.vault import new_key
+from shared.bus import dead
+from shared.events import CommentCreated
 from tests.contract.ingest.conftest import Desk, open_desk
 from tests.fixtures.connector import TableConnector
+from tests.unit.ingest.platform_memory import happened
 
 TOKEN = "vk1.a.token-of-the-tests"
 USER_TOKEN = "vk1.a.user-token-of-the-tests"
@@ -346,3 +350,63 @@ async def test_without_a_public_address_the_answer_says_what_to_set(nats_url: st
         told = (await sources.add()).json()["instructions"]
         assert "OTKLIK_PUBLIC_URL" in told["en"][0]
         assert "OTKLIK_PUBLIC_URL" in told["ru"][0]
+
+
+async def letters(sources: Sources) -> list[int]:
+    return [it.number async for it in dead.letters(sources.desk.bus, service="ingest")]
+
+
+async def call_hook(sources: Sources, body: bytes) -> None:
+    """Genuine, as every call is to a TableConnector."""
+    assert (await sources.desk.client.post("/hooks/vk/city-vk", content=body)).status_code == 200
+
+
+async def test_what_no_release_could_read_is_taken_in_by_one_that_can(sources: Sources) -> None:
+    await sources.add()
+    sources.vk.told = None
+    await call_hook(sources, b"beyond us")
+    assert await letters(sources) == [1]
+
+    refused = await sources.call("POST", "/city-vk/letters/1/redo")
+    assert refused.status_code == 409
+    assert "cannot be read by this release either: expected something else" in refused.json()["detail"]
+    assert await letters(sources) == [1]
+
+    comment = happened("7", key="7", page="vk:-123")
+    sources.vk.told = [comment, skipped("like_add"), unusable("without an id", {})]
+    half = await sources.call("POST", "/city-vk/letters/1/redo")
+    assert half.status_code == 200
+    assert half.json() == {"accepted": 1, "repeated": 0, "skipped": 1, "unusable": 1, "dropped": False}
+    assert await letters(sources) == [1]
+
+    sources.vk.told = [comment, happened("8", key="8", page="vk:-123")]
+    whole = await sources.call("POST", "/city-vk/letters/1/redo")
+    assert whole.json() == {"accepted": 1, "repeated": 1, "skipped": 0, "unusable": 0, "dropped": True}
+    assert await letters(sources) == []
+    assert [event.id for event in await sources.desk.stored() if isinstance(event, CommentCreated)] == ["vk:7", "vk:8"]
+    assert (await sources.call("POST", "/city-vk/letters/1/redo")).status_code == 404
+
+
+async def test_a_letter_in_which_nothing_is_a_comment_stays(sources: Sources) -> None:
+    await sources.add()
+    sources.vk.told = None
+    await call_hook(sources, b"beyond us")
+    sources.vk.told = [skipped("answer")]
+    answer = await sources.call("POST", "/city-vk/letters/1/redo")
+    assert answer.json() == {"accepted": 0, "repeated": 0, "skipped": 1, "unusable": 0, "dropped": False}
+    assert await letters(sources) == [1]
+
+
+async def test_another_letter_than_one_of_the_source_is_refused(sources: Sources) -> None:
+    await sources.add()
+    await sources.add(id="town-vk", page="vk:-124")
+    sources.vk.told = None
+    await call_hook(sources, b"beyond us")
+    other = await sources.call("POST", "/town-vk/letters/1/redo")
+    assert other.status_code == 409
+    assert "did not come from the source town-vk, but from source-city-vk" in other.json()["detail"]
+    assert (await sources.call("POST", "/nobody/letters/1/redo")).status_code == 404
+    assert (await sources.call("POST", "/city-vk/letters/9/redo")).status_code == 404
+    assert (await sources.call("POST", "/city-vk/letters/0/redo")).status_code == 400
+    reader = await sources.desk.key("coordinator", territory="root")
+    assert (await sources.call("POST", "/city-vk/letters/1/redo", **reader)).status_code == 403

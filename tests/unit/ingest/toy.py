@@ -49,12 +49,15 @@ class Toy:
         except (ValueError, KeyError, TypeError):
             raise NotThisPlatform("expected comments") from None
 
+    def events(self, source: Source, payload: bytes) -> tuple[Received, ...]:
+        return tuple(self.decode(payload, source.page))
+
     def hook(self, source: Source, headers: Mapping[str, str], body: bytes) -> Call:
         if not hmac.compare_digest(headers.get("x-secret", "").encode(), (source.secrets.hook_secret or "-").encode()):
             raise Forged
         if body == b"confirm":
             return Call(answer=HookAnswer(body=b"code"))
-        return Call(events=tuple(self.decode(body, source.page)), answer=self.taken)
+        return Call(events=self.events(source, body), answer=self.taken)
 
     async def poll(self, source: Source, cursor: bytes | None) -> Polled:
         return await self._poll(source, cursor)

@@ -68,11 +68,20 @@ class Max:
         """See `decoding.decode`."""
         return decode(payload, page)
 
+    def events(self, source: Source, payload: bytes) -> tuple[Received, ...]:
+        """What is of another channel is skipped: a bot may be in several."""
+        return tuple(
+            event
+            if event.submission is None or event.submission.page == source.page
+            else skipped("another page", event.key)
+            for event in decode(payload, source.page)
+        )
+
     def hook(self, source: Source, headers: Mapping[str, str], body: bytes) -> Call:
         """The answer is an empty 200."""
         if not proves(source.secrets.hook_secret, headers.get(SECRET_HEADER)):
             raise Forged
-        return Call(events=_of_page(source, decode(body, source.page)), answer=self.taken)
+        return Call(events=self.events(source, body), answer=self.taken)
 
     async def poll(self, source: Source, cursor: bytes | None) -> Polled:
         """For where no hook is possible: MAX calls this unfit for production and gives twice a second at most."""
@@ -88,7 +97,7 @@ class Max:
             marker = None
         following = (cursor or b"") if marker is None else str(marker).encode()
         try:
-            events = _of_page(source, decode(payload, source.page))
+            events = self.events(source, payload)
         except NotThisPlatform:
             raise Unclear("/updates: no answer of the published shape") from None
         return Polled(events=events, cursor=following, payload=payload)
@@ -182,12 +191,3 @@ def _done(action: Action, message: Message) -> Done | None:
     if mid is None or not is_id(mid):
         return None
     return Done(comment=f"max:{mid}", link=address(action.page, action.post))
-
-
-def _of_page(source: Source, events: list[Received]) -> tuple[Received, ...]:
-    return tuple(
-        event
-        if event.submission is None or event.submission.page == source.page
-        else skipped("another page", event.key)
-        for event in events
-    )

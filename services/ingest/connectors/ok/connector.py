@@ -89,6 +89,10 @@ class Ok:
         """As `Connector.decode`."""
         return decode(payload, page)
 
+    def events(self, source: Source, payload: bytes) -> tuple[Received, ...]:
+        """As `Connector.events`."""
+        return tuple(decode(payload, source.page))
+
     def hook(self, source: Source, headers: Mapping[str, str], body: bytes) -> Call:
         """Refuses everything: no hook of the platform tells of comments."""
         raise Forged

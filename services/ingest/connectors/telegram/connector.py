@@ -61,11 +61,15 @@ class Telegram:
         """See `decoding.decode`."""
         return decode(payload, page)
 
+    def events(self, source: Source, payload: bytes) -> tuple[Received, ...]:
+        """What is of another page is skipped: anybody can take a bot into a group of theirs."""
+        return self._events(source, read(payload))
+
     def hook(self, source: Source, headers: Mapping[str, str], body: bytes) -> Call:
         """The answer is an empty 200: anything else in it would be taken for a method to call."""
         if not proves(source.secrets.hook_secret, headers.get(SECRET_HEADER)):
             raise Forged
-        return Call(events=self._events(source, read(body)), answer=self.taken)
+        return Call(events=self.events(source, body), answer=self.taken)
 
     async def poll(self, source: Source, cursor: bytes | None) -> Polled:
         """Begins with what Telegram still keeps, up to 24 hours.

@@ -38,6 +38,10 @@ class Vk:
         """See the protocol."""
         return decoding.decode(payload, page)
 
+    def events(self, source: Source, payload: bytes) -> tuple[Received, ...]:
+        """See the protocol."""
+        return tuple(decoding.decode(payload, source.page))
+
     def hook(self, source: Source, headers: Mapping[str, str], body: bytes) -> Call:
         """See the protocol. A call that VK repeats (`x-retry-counter`) is as good as its first."""
         return hook.take(source, body)
