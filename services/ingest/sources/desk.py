@@ -108,7 +108,7 @@ class SourceDesk:
             self._health.failed(source, error)
         with suppress(Unavailable, TimeoutError):
             # The result is the answer; that others learn of it can wait for the next round.
-            await self._health.tell()
+            await self._health.tell(self._sources)
         return Tested(
             works=rights is not None and rights.reads,
             rights=rights,

@@ -1,4 +1,7 @@
-"""The health of all sources, shared by the replicas: each tells what it saw, and any can say how all do."""
+"""The health of all sources, shared by the replicas: each adds what it saw, and any can say how all do.
+
+One key stands for a shard of sources, whoever writes it: however often replicas start, the bucket does not grow.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,10 @@ from services.ingest.sources.bucket import Buckets
 from services.ingest.sources.follower import Sources
 from services.ingest.sources.pulse import STATES, Pulse, State, merged, state_of, trouble
 from services.ingest.sources.requirements import PLATFORMS
-from services.ingest.sources.sharing import shard_of
+from services.ingest.sources.sharing import shard_key, shard_of
 from services.ingest.sources.source import Source
-from shared.clock import Clock, new_id
-from shared.errors import Unavailable
+from shared.clock import Clock
+from shared.errors import Conflict, Unavailable
 from shared.obs import metrics
 
 BUCKET = "source_health"
@@ -32,8 +35,7 @@ CACHE_SECONDS = 2.0
 """What others told is read no oftener than this."""
 
 _log = structlog.get_logger(__name__)
-_Told = dict[str, Pulse]
-_decoder = msgspec.json.Decoder(_Told)
+_decoder = msgspec.json.Decoder(dict[str, Pulse])
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,17 +55,18 @@ class Health:
         *,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
-        replica: str | None = None,
     ) -> None:
         self._bus = bus
         self._clock = clock
         self._monotonic = monotonic
-        self._replica = replica or str(new_id())
-        self._own: dict[str, Pulse] = {}
+        self._own: dict[int, dict[str, Pulse]] = defaultdict(dict)
+        """By shard."""
         self._dirty: set[int] = set()
         self._told_at: dict[int, float] = {}
+        """When each shard that has a value was last told from here, or first seen."""
         self._read_at: float | None = None
-        self._others: dict[str, Pulse] = {}
+        self._all_told: dict[str, Pulse] = {}
+        """By all replicas, when it was last read."""
         self._turned = monotonic()
 
     def heard(self, source: Source, events: int, *, lag: float | None = None) -> None:
@@ -88,13 +91,16 @@ class Health:
         self._note(source, rights=rights, tested_at=now, succeeded_at=now)
 
     def _note(self, source: str, **fields: Any) -> None:
-        self._own[source] = msgspec.structs.replace(self._own.get(source, Pulse()), **fields)
-        self._dirty.add(shard_of(source))
+        shard = shard_of(source)
+        own = self._own[shard]
+        own[source] = msgspec.structs.replace(own.get(source, Pulse()), **fields)
+        self._dirty.add(shard)
 
     def forget(self, source: str) -> None:
         """The source was removed."""
-        if self._own.pop(source, None) is not None:
-            self._dirty.add(shard_of(source))
+        shard = shard_of(source)
+        if self._own[shard].pop(source, None) is not None:
+            self._dirty.add(shard)
 
     def loop_age(self) -> float:
         """Seconds since the loop last turned."""
@@ -102,43 +108,40 @@ class Health:
 
     async def run(self, stop: asyncio.Event, sources: Sources) -> None:
         """Tells what was seen and counts the states, until `stop` is set; then tells the last of it."""
-        adopted = False
         while not stop.is_set():
             self._turned = self._monotonic()
             with suppress(Unavailable, TimeoutError):
                 await self.read()
-                if not adopted and sources.loaded.is_set():
-                    self._adopt(sources)
-                    adopted = True
-                await self.tell()
+                await self.tell(sources)
             self._measure(sources)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TELL_SECONDS)
         with suppress(Unavailable, TimeoutError):
-            await self.tell()
+            await self.tell(sources)
 
-    def _adopt(self, sources: Sources) -> None:
-        """Goes on from what replicas told that may have ended for ever."""
-        for id, pulse in self._others.items():
-            if sources.record(id) is not None:
-                self._own[id] = merged([pulse, self._own.get(id, Pulse())])
-                self._dirty.add(shard_of(id))
+    async def tell(self, sources: Sources) -> None:
+        """Adds what was seen since to what is told, and leaves out sources that are no more.
 
-    async def tell(self) -> None:
-        """Stores what has changed since, one value for each shard; raises Unavailable, and tells it next time then."""
+        Raises Unavailable, and tells it next time then; so it does where another replica was faster.
+        """
         now = self._monotonic()
         due = {shard for shard, at in self._told_at.items() if now - at >= AGAIN_SECONDS}
-        shards = self._dirty | due
-        if not shards:
+        if not (shards := self._dirty | due):
             return
         bucket = await self._bus.bucket(BUCKET)
-        parts: dict[int, _Told] = defaultdict(dict)
-        for source, pulse in self._own.items():
-            parts[shard_of(source)][source] = pulse
         for shard in sorted(shards):
+            raw, revision = await bucket.entry(shard_key(shard))
             self._dirty.discard(shard)
+            told = _told(shard_key(shard), raw)
+            for source, pulse in self._own[shard].items():
+                told[source] = merged([told.get(source, Pulse()), pulse])
+            if sources.loaded.is_set():
+                told = {source: pulse for source, pulse in told.items() if sources.known(source)}
             try:
-                await bucket.put(f"{self._replica}.{shard:02}", msgspec.json.encode(parts[shard]))
+                await bucket.replace(shard_key(shard), msgspec.json.encode(told), revision=revision)
+            except Conflict:
+                self._dirty.add(shard)
+                continue
             except Unavailable:
                 self._dirty.add(shard)
                 raise
@@ -151,21 +154,15 @@ class Health:
             return
         found: dict[str, list[Pulse]] = defaultdict(list)
         for key, raw in (await (await self._bus.bucket(BUCKET)).entries()).items():
-            if key.startswith(f"{self._replica}."):
-                continue
-            try:
-                told = _decoder.decode(raw)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                _log.warning("health unreadable", replica=key[:60])
-                continue
-            for source, pulse in told.items():
+            for source, pulse in _told(key, raw).items():
                 found[source].append(pulse)
-        self._others = {source: merged(pulses) for source, pulses in found.items()}
+                self._told_at.setdefault(shard_of(source), now)
+        self._all_told = {source: merged(pulses) for source, pulses in found.items()}
         self._read_at = now
 
     def standing(self, id: str, sources: Sources) -> Standing:
         """How the source does, as far as this replica knows; `read` brings in what the others know."""
-        pulse = merged([self._others.get(id, Pulse()), self._own.get(id, Pulse())])
+        pulse = merged([self._all_told.get(id, Pulse()), self._own[shard_of(id)].get(id, Pulse())])
         record = sources.record(id)
         if record is not None:
             # What was told before it was added is another source's of the same id.
@@ -174,8 +171,9 @@ class Health:
         return Standing(state=state, why=why, pulse=pulse)
 
     def _measure(self, sources: Sources) -> None:
-        for id in [id for id in self._own if sources.loaded.is_set() and not sources.known(id)]:
-            self.forget(id)
+        if sources.loaded.is_set():
+            for id in [id for own in self._own.values() for id in own if not sources.known(id)]:
+                self.forget(id)
         counts: dict[tuple[str, State], int] = defaultdict(int)
         lags: dict[str, float] = defaultdict(float)
         for record in sources.records():
@@ -186,6 +184,14 @@ class Health:
             for state in STATES:
                 metrics.SOURCES.labels(platform=platform, state=state).set(counts[platform, state])
             metrics.SOURCE_LAG.labels(platform=platform).set(lags[platform])
+
+
+def _told(key: str, raw: bytes | None) -> dict[str, Pulse]:
+    try:
+        return {} if raw is None else _decoder.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        _log.warning("health unreadable", entry=key[:60])
+        return {}
 
 
 def _since(pulse: Pulse, moment: Any) -> Pulse:

@@ -19,7 +19,7 @@ from services.ingest.connectors.failure import (
     Unclear,
 )
 from services.ingest.sources.follower import Sources
-from services.ingest.sources.health import BUCKET, CACHE_SECONDS, Health
+from services.ingest.sources.health import AGAIN_SECONDS, BUCKET, CACHE_SECONDS, Health
 from services.ingest.sources.pulse import Pulse, Trouble, merged, state_of, trouble
 from services.ingest.sources.record import claim_key
 from services.ingest.sources.source import Secrets, Source
@@ -103,11 +103,11 @@ def test_of_several_replicas_the_latest_word_counts_field_by_field() -> None:
 class Replica:
     """One replica's health over a bucket that all share."""
 
-    def __init__(self, buckets: InMemoryBuckets, name: str) -> None:
+    def __init__(self, buckets: InMemoryBuckets) -> None:
         self.now = at(10)
         self.seconds = 0.0
         self.sources = Sources(buckets, VAULT)
-        self.health = Health(buckets, clock=lambda: self.now, monotonic=lambda: self.seconds, replica=name)
+        self.health = Health(buckets, clock=lambda: self.now, monotonic=lambda: self.seconds)
 
     @property
     def source(self) -> Source:
@@ -131,11 +131,11 @@ async def buckets() -> InMemoryBuckets:
 
 
 async def test_any_replica_tells_what_another_saw(buckets: InMemoryBuckets) -> None:
-    one, other = Replica(buckets, "one"), Replica(buckets, "other")
+    one, other = Replica(buckets), Replica(buckets)
     await one.look()
     one.health.heard(one.source, 3, lag=1.5)
     one.health.tested("city", Rights(name="Город", reads=True))
-    await one.health.tell()
+    await one.health.tell(one.sources)
     await other.look()
     standing = other.health.standing("city", other.sources)
     assert standing.state == "working"
@@ -144,7 +144,7 @@ async def test_any_replica_tells_what_another_saw(buckets: InMemoryBuckets) -> N
 
     other.now = at(20)
     other.health.failed(other.source, NotSent("not reached"))
-    await other.health.tell()
+    await other.health.tell(other.sources)
     await one.look()
     assert one.health.standing("city", one.sources).state == "failing"
     one.now = at(30)
@@ -156,27 +156,27 @@ async def test_any_replica_tells_what_another_saw(buckets: InMemoryBuckets) -> N
 async def test_only_what_changed_is_told_and_nothing_is_lost_while_the_broker_is_away(
     buckets: InMemoryBuckets,
 ) -> None:
-    one = Replica(buckets, "one")
+    one = Replica(buckets)
     await one.look()
     bucket = await buckets.bucket(BUCKET)
-    await one.health.tell()
+    await one.health.tell(one.sources)
     assert await bucket.last_sequence() == 0
     one.health.heard(one.source, 1)
 
-    async def away(key: str, value: bytes) -> int:
+    async def away(key: str, value: bytes, *, revision: int) -> int:
         raise Unavailable("away")
 
-    put, bucket.put = bucket.put, away  # type: ignore[method-assign]  # the outage
+    replace, bucket.replace = bucket.replace, away  # type: ignore[method-assign]  # the outage
     with pytest.raises(Unavailable):
-        await one.health.tell()
-    bucket.put = put  # type: ignore[method-assign]  # and its end
-    await one.health.tell()
-    await one.health.tell()
+        await one.health.tell(one.sources)
+    bucket.replace = replace  # type: ignore[method-assign]  # and its end
+    await one.health.tell(one.sources)
+    await one.health.tell(one.sources)
     assert await bucket.last_sequence() == 1
 
 
 async def test_what_was_told_of_an_earlier_source_of_the_same_id_is_not_this_ones(buckets: InMemoryBuckets) -> None:
-    one = Replica(buckets, "one")
+    one = Replica(buckets)
     await one.look()
     one.now = at(-100)
     one.health.failed(one.source, BadCredential("revoked"))
@@ -186,30 +186,83 @@ async def test_what_was_told_of_an_earlier_source_of_the_same_id_is_not_this_one
 
 async def test_what_nobody_can_read_is_passed_over(buckets: InMemoryBuckets) -> None:
     await (await buckets.bucket(BUCKET)).put("gone.01", b"\xff")
-    one = Replica(buckets, "one")
+    one = Replica(buckets)
     await one.look()
     assert one.health.standing("city", one.sources).state == "waiting"
 
 
 async def test_a_new_replica_goes_on_from_what_the_others_knew(buckets: InMemoryBuckets) -> None:
-    old = Replica(buckets, "old")
+    old = Replica(buckets)
     await old.look()
     old.health.heard(old.source, 1)
-    await old.health.tell()
-    new = Replica(buckets, "new")
+    await old.health.tell(old.sources)
+    new = Replica(buckets)
     await new.look()
-    new.health._adopt(new.sources)
-    await new.health.tell()
+    await new.health.tell(new.sources)
     bucket = await buckets.bucket(BUCKET)
-    for key in [key for key in await bucket.entries() if key.startswith("old.")]:
-        await bucket.delete(key)
-    third = Replica(buckets, "third")
+    told = await bucket.last_sequence()
+    # The others may have ended for ever: who saw it told last tells it again before its time is over.
+    new.seconds += AGAIN_SECONDS
+    await new.health.tell(new.sources)
+    assert await bucket.last_sequence() == told + 1
+    third = Replica(buckets)
     await third.look()
     assert third.health.standing("city", third.sources).pulse.last_event_at == at(10)
 
 
+async def test_the_bucket_does_not_grow_however_often_replicas_start(buckets: InMemoryBuckets) -> None:
+    for number in range(5):
+        started = Replica(buckets)
+        started.now = at(number)
+        await started.look()
+        started.health.heard(started.source, 1)
+        await started.health.tell(started.sources)
+    assert len(await (await buckets.bucket(BUCKET)).keys()) == 1
+    last = Replica(buckets)
+    await last.look()
+    assert last.health.standing("city", last.sources).pulse.last_event_at == at(4)
+
+
+async def test_what_another_replica_told_meanwhile_is_kept(buckets: InMemoryBuckets) -> None:
+    one, other = Replica(buckets), Replica(buckets)
+    await one.look()
+    await other.look()
+    one.health.heard(one.source, 1)
+    bucket = await buckets.bucket(BUCKET)
+    entry = bucket.entry
+
+    async def overtaken(key: str) -> tuple[bytes | None, int]:
+        found = await entry(key)
+        bucket.entry = entry  # type: ignore[method-assign]  # once
+        other.now = at(30)
+        other.health.failed(other.source, NotSent("not reached"))
+        await other.health.tell(other.sources)
+        return found
+
+    bucket.entry = overtaken  # type: ignore[method-assign]  # a race
+    await one.health.tell(one.sources)
+    await one.health.tell(one.sources)
+    third = Replica(buckets)
+    await third.look()
+    pulse = third.health.standing("city", third.sources).pulse
+    assert pulse.last_event_at == at(10)
+    assert pulse.error is not None and pulse.error.kind == "not_reached"
+
+
+async def test_a_source_that_was_removed_is_told_of_no_more(buckets: InMemoryBuckets) -> None:
+    one = Replica(buckets)
+    await one.look()
+    one.health.heard(one.source, 1)
+    await one.health.tell(one.sources)
+    await (await buckets.bucket("sources")).delete("city")
+    await one.look()
+    one.health._measure(one.sources)
+    await one.health.tell(one.sources)
+    assert list((await (await buckets.bucket(BUCKET)).entries()).values()) == [b"{}"]
+
+
 async def test_metrics_count_states_by_platform(buckets: InMemoryBuckets) -> None:
-    one = Replica(buckets, "one")
+    one = Replica(buckets)
     await one.look()
     one.health.heard(one.source, 1, lag=7.0)
     one.health._measure(one.sources)
