@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
@@ -14,3 +16,7 @@ pytest_plugins = [
 # A cold or busy machine takes seconds for a first example; that is no fault of what is tested.
 settings.register_profile("otklik", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("otklik")
+
+# A shell's background job ignores Ctrl-C, and so would every process that a test starts and stops with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
