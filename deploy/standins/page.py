@@ -59,6 +59,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     posts: list[Post]
     page_writes: bool = True
     """Whether the page can answer by hand so that the platform tells it was the page."""
+    answered: bool = True
+    """Whether the platform lets anybody but a person answer."""
     citizens_known: bool = True
     """Whether the platform tells who wrote."""
 
@@ -76,6 +78,7 @@ def render(page: Page, names: Names, language: Language) -> str:
     other: Language = "en" if language == "ru" else "ru"
     title = f"{escape(page.name)} — {word['double']} {platform}"
     posts = "".join(_post(post, page, language) for post in page.posts) or f"<p>{word['empty']}</p>"
+    explained = f"{word['explained']} {word['answered' if page.answered else 'by_person']}"
     return f"""<!doctype html>
 <html lang="{language}">
 <meta charset="utf-8">
@@ -84,7 +87,7 @@ def render(page: Page, names: Names, language: Language) -> str:
 <style>{STYLE}</style>
 <a class="skip" href="#posts">{word["skip"]}</a>
 <header>
-<p class="warning" role="note"><strong>{word["warning"].format(platform=platform)}</strong> {word["explained"]}</p>
+<p class="warning" role="note"><strong>{word["warning"].format(platform=platform)}</strong> {explained}</p>
 <nav aria-label="{word["language"]}">
 <a href="/?lang={other}" lang="{other}" hreflang="{other}">{WORDS[other]["self"]}</a>
 <a href="/?lang={language}">{word["again"]}</a></nav>

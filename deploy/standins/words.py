@@ -10,7 +10,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "double": "тестовый двойник",
         "warning": "Это не {platform}, а тестовый двойник для проверок.",
         "explained": "Он работает только на этом компьютере и ничего не отправляет в сеть. Пишите что угодно: "
-        "каждый комментарий придёт в Otklik так, как пришёл бы с настоящей площадки, и ответ появится под ним.",
+        "каждый комментарий придёт в Otklik так, как пришёл бы с настоящей площадки.",
+        "answered": "Ответ появится под ним.",
+        "by_person": "Отвечать здесь может только человек: Otklik передаст ему ответ и ссылку на комментарий.",
         "skip": "К записям",
         "language": "Язык и обновление",
         "again": "Обновить страницу",
@@ -40,7 +42,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "double": "test double of",
         "warning": "This is not {platform} but a test double for trying things out.",
         "explained": "It runs on this computer alone and sends nothing to any network. Write what you like: each "
-        "comment reaches Otklik as it would from the real platform, and the answer appears below it.",
+        "comment reaches Otklik as it would from the real platform.",
+        "answered": "The answer appears below it.",
+        "by_person": "Only a person can answer here: Otklik gives them the answer and a link to the comment.",
         "skip": "To the posts",
         "language": "Language and reload",
         "again": "Reload the page",

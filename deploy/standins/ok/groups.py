@@ -93,7 +93,7 @@ class Groups:
             Post(id=name, text=topic.text, comments=[_seen(name, group, it) for it in topic.comments.values()])
             for name, topic in reversed(topics)
         ]
-        return Page(id=f"ok:{group}", name=self.groups.get(group, ""), posts=posts)
+        return Page(id=f"ok:{group}", name=self.groups.get(group, ""), posts=posts, answered=False)
 
     def _next(self) -> int:
         self._numbers += 1

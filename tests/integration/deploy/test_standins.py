@@ -122,6 +122,13 @@ def test_a_page_is_plain_labelled_and_says_in_both_languages_what_it_is(client: 
     assert Outline(client.get("/", headers={"Accept-Language": "de"}).text).language == "ru"
 
 
+def test_a_page_promises_no_answer_where_only_a_person_can_write_one(addresses: dict[str, str]) -> None:
+    for platform, address in addresses.items():
+        page = httpx.get(address, params={"lang": "en"}, trust_env=False).text
+        assert ("Only a person can answer here" in page) == (platform == "ok")
+        assert ("The answer appears below it." in page) == (platform != "ok")
+
+
 @pytest.mark.parametrize(
     ("form", "fields"),
     [
