@@ -23,7 +23,8 @@ from services.classifier.model import Model
 from shared.bus import Bus, Delivered, Outgoing, history
 from shared.clock import utc_now
 from shared.events import CommentCreated, Tagged
-from tests.fixtures.stack import ROOT, free_port
+from tests.fixtures.ports import free_port
+from tests.fixtures.stack import ROOT
 from tests.fixtures.variants import damage, variant
 
 COMMENTS = 12_000

@@ -10,17 +10,12 @@ import sysconfig
 import time
 from pathlib import Path
 
+from tests.fixtures.ports import free_port
+
 ROOT = Path(__file__).parents[3]
 CONFIG = (ROOT / "deploy/nats/nats.conf").read_text(encoding="utf-8")
 PASSWORD = "k0123456789abcdef"
 WITHIN_SECONDS = 20.0
-
-
-def free_port() -> int:
-    """A port of the loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Broker:

@@ -22,7 +22,8 @@ from shared.bus import Bus
 from shared.clock import new_id, utc_now
 from shared.events import CommentCreated, Event, decode
 from tests.fixtures.broker import Broker
-from tests.fixtures.stack import ROOT, free_port
+from tests.fixtures.ports import free_port
+from tests.fixtures.stack import ROOT
 
 START_SECONDS = 30.0
 LINE = "Не работает лифт в третьем подъезде, уже вторую неделю ждём ремонта и ответа от управляющей компании"
