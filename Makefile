@@ -32,6 +32,8 @@ RUN_ENV = $(if $(INGEST_PORT),OTKLIK_INGEST_PORT=$(INGEST_PORT)) \
 # What pytest is to run, and with which options: make test TESTS=tests/unit PYTEST=-x
 TESTS ?= tests
 PYTEST ?=
+# How many processes share the tests: they wait more than they compute, so two cores bear three.
+WORKERS ?= 3
 
 .PHONY: help
 help: ## Show this list
@@ -49,8 +51,8 @@ run: setup ## Run everything on this machine with the sample region (Ctrl-C stop
 		$(if $(filter no,$(STANDINS)),--no-standins)
 
 .PHONY: test
-test: setup ## Run the tests that need no Docker (TESTS=path PYTEST=options)
-	$(PY) -m pytest -m "not docker" $(PYTEST) $(TESTS)
+test: setup ## Run the tests that need no Docker (TESTS=path PYTEST=options WORKERS=3)
+	$(PY) -m pytest -m "not docker" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST) $(TESTS)
 
 .PHONY: test-docker
 test-docker: setup ## Run the tests that need a Docker engine (skipped, visibly, without one)

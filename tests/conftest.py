@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
@@ -11,7 +13,10 @@ pytest_plugins = [
     "tests.fixtures.databases",
     "tests.fixtures.keys",
     "tests.fixtures.quiet",
+    "tests.fixtures.recordings_table",
 ]
+WHOLE = tuple(Path(__file__).parent / name for name in ("chaos", "e2e"))
+"""Tests of the whole system: the longest."""
 
 # A cold or busy machine takes seconds for a first example; that is no fault of what is tested.
 settings.register_profile("otklik", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,3 +25,9 @@ settings.load_profile("otklik")
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts and stops with it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: not any(item.path.is_relative_to(folder) for folder in WHOLE))

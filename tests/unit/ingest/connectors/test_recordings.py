@@ -19,7 +19,7 @@ from services.ingest.connectors.received import Received
 from services.ingest.submission import Submission
 from tests.bench.fuzz_payloads import check
 from tests.fixtures.recordings import ABSENT, FOLDER, PAGES, recorded
-from tests.unit.ingest.connectors.conftest import Row
+from tests.fixtures.recordings_table import Tell
 
 FILES = [(platform, path) for platform in sorted(PAGES) for path in recorded(platform)]
 AT_LEAST = {"vk": 37, "telegram": 8, "max": 39, "ok": 6}
@@ -70,11 +70,11 @@ def test_the_recordings_are_all_at_hand() -> None:
 
 
 @pytest.mark.parametrize(("platform", "path"), FILES, ids=file_id)
-def test_each_becomes_what_it_is(platform: str, path: Path, table: list[Row]) -> None:
+def test_each_becomes_what_it_is(platform: str, path: Path, table: Tell) -> None:
     events = decoded(platform, path)
     check(events)
     for event in events:
-        table.append((platform, path.name, _became(event)))
+        table(platform, path.name, _became(event))
     told = " ".join(event.submission.event for event in events if event.submission is not None)
     assert told == COMMENTS.get(f"{platform}/{path.stem}", "")
 
