@@ -10,6 +10,7 @@ import sysconfig
 import time
 from pathlib import Path
 
+from tests.fixtures.frozen import freeze
 from tests.fixtures.ports import free_port
 
 ROOT = Path(__file__).parents[3]
@@ -79,7 +80,7 @@ class Broker:
     def freeze(self) -> None:
         """It stays connected and answers nothing."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGSTOP)
+            freeze(self._process)
 
     def thaw(self) -> None:
         """It goes on."""

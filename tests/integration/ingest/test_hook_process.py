@@ -14,6 +14,7 @@ import pytest
 from services.ingest.hooks import MAX_BODY
 from shared.bus import Bus
 from shared.events import CommentCreated, Event, decode
+from tests.fixtures.frozen import freeze
 from tests.fixtures.stack import Stack
 
 PATIENCE = 4.0
@@ -120,7 +121,7 @@ async def test_a_broker_that_hangs_is_one_that_is_away(stack: Stack) -> None:
     """It holds the connection and answers nothing: VK must still hear of it in time."""
     with httpx.Client(base_url=stack.url("ingest"), timeout=30) as client:
         secret = added(client, stack, id="town", platform="vk", page="vk:-456", secrets={"confirmation": "c0de"})
-        stack.processes["nats"].send_signal(signal.SIGSTOP)
+        freeze(stack.processes["nats"])
         try:
             answer, seconds = timed(client, told(secret, 1))
         finally:
