@@ -220,6 +220,15 @@ async def test_a_copied_post_tells_which_group_is_the_channels(desk: Desk) -> No
     assert (await desk.arrivals.take(known, [copied], b"{}")).moved is None
 
 
+async def test_a_channel_that_was_given_another_group_is_followed_there(desk: Desk) -> None:
+    """Telegram copies new posts into the group that the channel has now; what only mentions a copy may be old."""
+    copied = Received(copy=PostCopy(thread=Thread(group="-100", copy="7"), channel="-5", post="33"), linked=True)
+    known = source("telegram", "telegram:-5", group="-200")
+    assert (await desk.arrivals.take(known, [copied], b"{}")).moved == "-100"
+    known = source("telegram", "telegram:-5", group="-100")
+    assert (await desk.arrivals.take(known, [copied], b"{}")).moved is None
+
+
 async def test_a_group_that_moved_is_told(desk: Desk) -> None:
     assert (await desk.arrivals.take(SOURCE, [Received(moved=("-1", "-100"))], b"{}")).moved == "-100"
     assert (await desk.arrivals.take(SOURCE, [], b"{}")).moved is None

@@ -86,12 +86,13 @@ def test_a_comment_of_the_first_level_tells_its_post_and_the_copy() -> None:
 
 
 def test_an_automatic_copy_is_kept_for_its_comments() -> None:
-    """And again when the post is edited; older servers name the post in other fields."""
-    for kind in ("message", "edited_message"):
-        assert decode(json.dumps({"update_id": 1, kind: ROOT}).encode()) == [Received(copy=COPY)]
+    """And again when the post is edited, which a group that the channel has left may be told late; older servers name
+    the post in other fields."""
+    for kind, linked in (("message", True), ("edited_message", False)):
+        assert decode(json.dumps({"update_id": 1, kind: ROOT}).encode()) == [Received(copy=COPY, linked=linked)]
     old = {name: it for name, it in ROOT.items() if name != "forward_origin"}
     old |= {"forward_from_chat": {"id": CHANNEL}, "forward_from_message_id": 3}
-    assert decode(json.dumps({"update_id": 1, "message": old}).encode()) == [Received(copy=COPY)]
+    assert decode(json.dumps({"update_id": 1, "message": old}).encode()) == [Received(copy=COPY, linked=True)]
     bare = {name: it for name, it in ROOT.items() if name != "forward_origin"}
     assert skip(json.dumps({"update_id": 1, "message": bare}).encode()) == "copy of an unknown post"
 
@@ -215,6 +216,23 @@ def test_only_the_sources_own_group_speaks_for_it() -> None:
     foreign = ROOT | {"forward_origin": {"type": "channel", "chat": {"id": -1007}, "message_id": 3}}
     assert heard(update(reply_to_message=foreign)) == ["another page", "another page"]
     assert heard(update(chat={"id": -1009}, text=None, migrate_to_chat_id=-1008)) == ["another page"]
+
+
+def test_a_channel_that_was_given_another_group_is_heard_there_at_once() -> None:
+    """Its next post is copied there; what somebody forwards by hand changes nothing."""
+    connector = Telegram(None)  # type: ignore[arg-type]  # nothing is called
+
+    def heard(copied: dict[str, Any]) -> list[tuple[bool, str | None]]:
+        copied = copied | {"chat": {"id": -1009, "type": "supergroup"}, "date": 1790935700}
+        below = COMMENT | {"chat": {"id": -1009, "type": "supergroup"}, "reply_to_message": None}
+        updates = [{"update_id": number, "message": it} for number, it in enumerate((copied, below))]
+        return [(event.linked, event.skipped) for event in connector.events(SOURCE, json.dumps(updates).encode())]
+
+    assert heard(ROOT) == [(True, None), (False, None)]
+    by_hand = ROOT | {"is_automatic_forward": None, "from": {"id": 5}}
+    assert heard(by_hand)[-1] == (False, "another page")
+    foreign = ROOT | {"forward_origin": {"type": "channel", "chat": {"id": -1007}, "message_id": 3}}
+    assert heard(foreign) == [(False, "another page"), (False, "another page")]
 
 
 def test_addresses() -> None:

@@ -151,10 +151,14 @@ class Telegram:
 
     def _events(self, source: Source, value: object) -> tuple[Received, ...]:
         bot = bot_of(source.secrets.bot_token or "") or source.id
-        return tuple(
-            event if belongs(event, source) else skipped("another page", event.key)
-            for event in events_of(value, source.page, bot)
-        )
+        group, events = source.group, []
+        for event in events_of(value, source.page, bot):
+            ours = belongs(event, source.page, group)
+            if ours and event.copy is not None and event.linked:
+                # The channel may have another group by now; what follows in it counts already.
+                group = event.copy.thread.group
+            events.append(event if ours else skipped("another page", event.key))
+        return tuple(events)
 
 
 def _paces(group: str) -> tuple[Rate, ...]:
