@@ -148,10 +148,8 @@ class Arrivals:
         buried = 0 if kept else await self._bury_new(source, payload, unusable)
         moved = [it.moved[1] for it in fresh if it.moved is not None]
         # Telegram copies posts into the channel's own group only: from now on no other group speaks for it.
-        copies = (
-            [it for it in events if it.copy is not None] if source.group is None else [it for it in fresh if it.linked]
-        )
-        groups = [it.copy.thread.group for it in copies if it.copy is not None]
+        copying = events if source.group is None else [it for it in fresh if it.linked]
+        groups = [it.copy.thread.group for it in copying if it.copy is not None]
         moved = [group for group in groups if group != source.group] + moved
         if moved and self._moved is not None:
             await self._moved(source, moved[-1])
