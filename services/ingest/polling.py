@@ -202,8 +202,9 @@ class Polling:
         # Whatever fails, or is broken off, forgets it: only what the database surely has is relied on.
         known = source.id in self._at
         cursor = self._at.pop(source.id, None) if known else await self._cursors.get(source.id, "poll")
+        asked_at = self._clock()
         polled = await connector.poll(source, cursor)
-        await self._keep(source, "poll", cursor, polled)
+        await self._keep(source, "poll", cursor, polled, asked_at)
         self._at[source.id] = polled.cursor
         if polled.behind:
             await self._reconcile(source, anew=True)
@@ -221,16 +222,17 @@ class Polling:
         connector = self._connectors[source.platform]
         while True:
             cursor = await self._cursors.get(source.id, "backfill")
+            asked_at = self._clock()
             polled = await connector.backfill(source, cursor)
             if polled is None:
                 await self._cursors.drop(source.id, "backfill")
                 return RECONCILE_SECONDS
-            await self._keep(source, "backfill", cursor, polled)
+            await self._keep(source, "backfill", cursor, polled, asked_at)
             if polled.wait:
                 await asyncio.sleep(polled.wait)
 
-    async def _keep(self, source: Source, kind: Kind, before: bytes | None, polled: Polled) -> None:
-        taken = await self._arrivals.take(source, polled.events, polled.payload)
+    async def _keep(self, source: Source, kind: Kind, before: bytes | None, polled: Polled, asked_at: datetime) -> None:
+        taken = await self._arrivals.take(source, polled.events, polled.payload, as_of=asked_at)
         self._fares.heard(source, taken.news, lag=taken.lag)
         if polled.cursor != before:
             await self._cursors.put(source.id, kind, polled.cursor, self._clock())

@@ -447,3 +447,23 @@ async def test_of_2000_sources_a_tenth_that_hangs_or_fails_delays_no_other() -> 
     assert longest < wait * 6
     # Those that fail back off: far fewer calls than the good ones' four each.
     assert failures <= 100 * 3
+
+
+async def test_a_comment_that_is_deleted_while_the_page_is_read_back_stays_deleted() -> None:
+    """The platform answers with what stood there when it was asked; its call about the deletion is faster."""
+    readings: list[bytes | None] = []
+
+    async def backfill(source: Source, cursor: bytes | None) -> Polled | None:
+        readings.append(cursor)
+        if cursor == b"2":
+            return None
+        if cursor == b"1":
+            await made[0].desk.arrivals.take(source, [happened(key="2", event="deleted", text=None)], b"{}")
+        standing = msgspec.structs.replace(happened(key=None), read_back=True)
+        return Polled(events=(standing,), cursor=b"1" if cursor is None else b"2")
+
+    made: list[Bench] = []
+    async with bench(Toy(backfill=backfill), [source(id="a")]) as rig:
+        made.append(rig)
+        await until(lambda: b"2" in readings)
+        assert rig.desk.told == [("comment.created", "vk:wall:-1:2:3"), ("comment.deleted", "vk:wall:-1:2:3")]
