@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -91,6 +91,20 @@ def merged(pulses: Iterable[Pulse]) -> Pulse:
         if _later(pulse.tested_at, found.tested_at):
             found = msgspec.structs.replace(found, rights=pulse.rights, tested_at=pulse.tested_at)
     return found
+
+
+def seen_when(pulse: Pulse, holds: Callable[[datetime], bool]) -> Pulse:
+    """What was seen at moments for which `holds` is true."""
+    fields: dict[str, Any] = {}
+    if pulse.last_event_at is not None and not holds(pulse.last_event_at):
+        fields |= {"last_event_at": None, "lag_seconds": None}
+    if pulse.succeeded_at is not None and not holds(pulse.succeeded_at):
+        fields["succeeded_at"] = None
+    if pulse.error is not None and not holds(pulse.error.at):
+        fields["error"] = None
+    if pulse.tested_at is not None and not holds(pulse.tested_at):
+        fields |= {"rights": None, "tested_at": None}
+    return msgspec.structs.replace(pulse, **fields) if fields else pulse
 
 
 def state_of(record: SourceRecord | None, problem: str | None, pulse: Pulse) -> tuple[State, str]:
