@@ -39,7 +39,6 @@ _CLASSES: tuple[tuple[type[PlatformError], Failure], ...] = (
 )
 MAX_WORDS = 300
 """Characters of what is told of an error."""
-WITHHELD = "[withheld]"
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,11 +68,7 @@ def trouble(error: Exception, at: datetime, secrets: Secrets | None = None) -> T
     other its class alone."""
     if not isinstance(error, PlatformError):
         return Trouble(kind="unexpected", detail=type(error).__name__, at=at)
-    words = error.detail
-    for name in Secrets.__struct_fields__ if secrets is not None else ():
-        value = getattr(secrets, name)
-        if value:
-            words = words.replace(value, WITHHELD)
+    words = error.detail if secrets is None else secrets.withheld_from(error.detail)
     kind: Failure = next((kind for known, kind in _CLASSES if isinstance(error, known)), "unexpected")
     return Trouble(kind=kind, detail=" ".join(words.split())[:MAX_WORDS], at=at)
 

@@ -17,6 +17,9 @@ Way = Literal["hook", "poll"]
 """How comments come in: the platform calls us, or we ask it."""
 
 
+WITHHELD = "[withheld]"
+
+
 class Secrets(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Credentials; which of them a platform needs for what is said in docs/connect-<platform>.md. Never shown."""
 
@@ -42,6 +45,14 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     def __repr__(self) -> str:
         """Names no value."""
         return "Secrets(…)"
+
+    def withheld_from(self, words: str) -> str:
+        """`words` without any of these, should a platform have repeated what it was sent."""
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if value:
+                words = words.replace(value, WITHHELD)
+        return words
 
 
 MAX_PACE = 3_600.0
