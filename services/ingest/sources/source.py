@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -84,3 +85,5 @@ class Source(OpenFields, frozen=True, kw_only=True):
     """A source with its secrets open. Lives in memory only."""
 
     secrets: Secrets
+    added_at: datetime | None = None
+    """None where that does not matter."""
