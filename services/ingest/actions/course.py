@@ -157,7 +157,7 @@ class Course:
             async with asyncio.timeout(self._means.times.attempt), self._held(begun):
                 done = await connector.act(source, action, begun.key)
         except Exception as error:
-            told = Unclear("no answer in time") if isinstance(error, TimeoutError) else error
+            told = _told(error, Unclear("no answer in time"), source)
             self._note("attempt", told)
             await self._follow(source, begun, after_attempt(action, told, begun.attempts))
             return
@@ -179,7 +179,7 @@ class Course:
                 done = await connector.look(source, action, entry.key)
         except Exception as error:
             # To look changes nothing: where no answer came, one may look again.
-            told = NotSent("no answer in time") if isinstance(error, TimeoutError) else error
+            told = _told(error, NotSent("no answer in time"), source)
             self._note("look", told)
             late = self._means.clock() >= action.not_after
             await self._follow(source, entry, after_look(action, told, entry.attempts, late=late))
@@ -265,6 +265,15 @@ class Course:
         if error is not None:
             why = error.detail if isinstance(error, PlatformError) else type(error).__name__
             log.warning("action not done", action=action.id, trace=action.trace, call=call, answer=answer, why=why)
+
+
+def _told(error: Exception, late: PlatformError, source: Source) -> Exception:
+    """The error, or `late` where no answer came, in words that everybody who reads outcomes and logs may see."""
+    if isinstance(error, TimeoutError):
+        return late
+    if isinstance(error, PlatformError):
+        error.detail = source.secrets.withheld_from(error.detail)
+    return error
 
 
 def moment_after(now: datetime, seconds: float) -> datetime:

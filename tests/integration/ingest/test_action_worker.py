@@ -167,6 +167,23 @@ async def test_a_plain_no_is_told_with_its_reason(town: Town, error: Exception, 
     assert town.connector.looked == 0
 
 
+@pytest.mark.parametrize("call", ["before", "looking"])
+async def test_no_secret_is_told_whatever_the_platform_says(
+    town: Town, call: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    secret = "vk1.a.secret-of-the-tests"
+    town.sources = MemorySources(source(secrets=Secrets(community_token=secret)))
+    if call == "looking":
+        town.connector.before = lambda _: Unclear("lost")
+    setattr(town.connector, call, lambda _: BadCredential(f"5: /bot{secret}/send"))
+    outcome = await town.carry(action(utc_now()))
+    assert outcome.result == "needs_person"
+    assert call == "looking" or "5: /bot[withheld]/send" in outcome.detail
+    told = capfd.readouterr()
+    assert "[withheld]" in told.out + told.err
+    assert secret not in outcome.detail + told.out + told.err
+
+
 async def test_what_was_not_sent_is_sent_again_under_the_same_key(town: Town) -> None:
     errors: list[Exception] = [NotSent("away"), NotSent("error 6", retry_after=0.1), NotSent("away")]
     town.connector.before = lambda _: errors.pop() if errors else None
@@ -213,8 +230,9 @@ async def test_a_platform_that_hangs_is_given_up_and_looked_at(town: Town) -> No
 
 
 async def test_a_long_call_is_left_alone_by_another_replica(town: Town) -> None:
-    town.connector.seconds = 0.35
-    hold = Times(attempt=2.0, hold=0.1, reconsider=0.02)
+    # Holds long enough to be prolonged in time on a machine whose disk is busy.
+    town.connector.seconds = 3.5
+    hold = Times(attempt=20.0, hold=1.5, reconsider=0.02)
     ordered = action(utc_now())
     first, second = town.worker(times=hold), town.worker(times=hold)
     await asyncio.gather(first.carry(ordered), second.carry(ordered))
