@@ -26,8 +26,9 @@ MAX_BODY = 512 * 1024
 DURABLE_SECONDS = 3.0
 """For making a call's events durable: VK waits four seconds and then sends again. What takes longer is stored all the
 same, and recognised when it comes again."""
-PAUSED_SECONDS = 600
-"""What a platform is asked to wait while the source is paused."""
+PAUSED_SECONDS = 60
+"""What a platform is asked to wait while the source is paused. VK waits with everything behind the call as well, also
+once the source goes on."""
 
 log = structlog.get_logger(__name__)
 

@@ -142,7 +142,7 @@ async def test_a_body_over_the_limit_in_pieces_is_refused_too(door: Door) -> Non
 async def test_a_paused_source_asks_to_come_again_and_still_confirms(door: Door) -> None:
     answer = await door.call(path="vk/paused")
     assert answer.status_code == 503
-    assert int(answer.headers["Retry-After"]) == 600
+    assert 0 < int(answer.headers["Retry-After"]) <= 60, "what it waits it is deaf after resuming"
     assert (await door.call(b"confirm", "vk/paused")).content == b"code"
     assert door.desk.told == []
 
