@@ -37,6 +37,7 @@ CACHE_SECONDS = 2.0
 CLOCKS_APART = timedelta(minutes=1)
 """What is told of a later moment than that from now was seen by a clock that was wrong: believed, it would outweigh all
 that is seen until then."""
+FORGED_APART = timedelta(minutes=1)
 
 _log = structlog.get_logger(__name__)
 _decoder = msgspec.json.Decoder(dict[str, Pulse])
@@ -88,6 +89,13 @@ class Health:
         found = trouble(error, self._clock(), source.secrets)
         metrics.SOURCE_FAILURES.labels(platform=source.platform, kind=found.kind).inc()
         self._note(source.id, error=found)
+
+    def forged(self, source: Source) -> None:
+        """Somebody called its hook without the secret. Noted no oftener than every FORGED_APART: anybody may do so, and
+        as often as they like."""
+        now, noted = self._clock(), self._own[shard_of(source.id)].get(source.id, Pulse()).forged_at
+        if noted is None or abs(now - noted) >= FORGED_APART:
+            self._note(source.id, forged_at=now)
 
     def tested(self, source: str, rights: Rights) -> None:
         """What its credentials turned out to allow."""

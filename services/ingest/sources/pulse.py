@@ -61,6 +61,8 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     error: Trouble | None = None
     rights: Rights | None = None
     tested_at: Moment | None = None
+    forged_at: Moment | None = None
+    """When the hook was last called without the source's secret, to the minute."""
 
 
 def trouble(error: Exception, at: datetime, secrets: Secrets | None = None) -> Trouble:
@@ -85,6 +87,8 @@ def merged(pulses: Iterable[Pulse]) -> Pulse:
             found = msgspec.structs.replace(found, error=pulse.error)
         if _later(pulse.tested_at, found.tested_at):
             found = msgspec.structs.replace(found, rights=pulse.rights, tested_at=pulse.tested_at)
+        if _later(pulse.forged_at, found.forged_at):
+            found = msgspec.structs.replace(found, forged_at=pulse.forged_at)
     return found
 
 
@@ -99,6 +103,8 @@ def seen_when(pulse: Pulse, holds: Callable[[datetime], bool]) -> Pulse:
         fields["error"] = None
     if pulse.tested_at is not None and not holds(pulse.tested_at):
         fields |= {"rights": None, "tested_at": None}
+    if pulse.forged_at is not None and not holds(pulse.forged_at):
+        fields["forged_at"] = None
     return msgspec.structs.replace(pulse, **fields) if fields else pulse
 
 
@@ -114,7 +120,8 @@ def state_of(record: SourceRecord | None, problem: str | None, pulse: Pulse) -> 
             return "no_credentials", f"the platform refuses its credentials: {error.detail}"
         return "failing", f"{error.kind}: {error.detail}"
     if pulse.succeeded_at is None and pulse.last_event_at is None:
-        return "waiting", "nothing was heard of the platform yet"
+        wrong = "" if pulse.forged_at is None else "; calls with a wrong secret or none came"
+        return "waiting", f"nothing was heard of the platform yet{wrong}"
     return "working", ""
 
 

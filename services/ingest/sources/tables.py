@@ -65,6 +65,9 @@ def source_table(view: SourceView, now: datetime) -> Table:
         "last event": since(health.last_event_at, now),
         "last answer": since(health.succeeded_at, now),
         "last error": None if error is None else f"{since(error.at, now)}: {error.kind}: {error.detail}",
+        "forged": None
+        if health.forged_at is None
+        else f"calls with a wrong secret or none came, the last {since(health.forged_at, now)}",
         "added": f"{view.added_at:%Y-%m-%d %H:%M} by {view.added_by}",
         "changed": f"{view.changed_at:%Y-%m-%d %H:%M} by {view.changed_by}",
     }

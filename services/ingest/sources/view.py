@@ -30,6 +30,8 @@ class HealthView(msgspec.Struct, frozen=True, kw_only=True):
     rights: Rights | None = None
     """What the credentials allow, as the last test found."""
     tested_at: Moment | None = None
+    forged_at: Moment | None = None
+    """When the hook was last called with a wrong secret or none, to the minute; by whom is not known."""
 
 
 class SourceView(msgspec.Struct, frozen=True, kw_only=True):

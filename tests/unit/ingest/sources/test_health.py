@@ -47,6 +47,7 @@ def broken(kind: str = "unclear", seconds: float = 0, detail: str = "words") -> 
     [
         (Pulse(), "waiting"),
         (Pulse(succeeded_at=at(1)), "working"),
+        (Pulse(succeeded_at=at(1), forged_at=at(2)), "working"),
         (Pulse(error=broken()), "failing"),
         (Pulse(succeeded_at=at(1), error=broken(seconds=2)), "failing"),
         (Pulse(succeeded_at=at(2), error=broken(seconds=1)), "working"),
@@ -58,6 +59,11 @@ def test_the_state_follows_from_what_was_seen_last(pulse: Pulse, state: str) -> 
     paused = msgspec.structs.replace(RECORD, active=False)
     assert state_of(paused, None, pulse)[0] == "paused"
     assert state_of(RECORD, "no key opens it", pulse) == ("no_credentials", "no key opens it")
+
+
+def test_a_source_that_waits_says_that_calls_with_a_wrong_secret_came() -> None:
+    assert "secret" not in state_of(RECORD, None, Pulse())[1]
+    assert "calls with a wrong secret or none came" in state_of(RECORD, None, Pulse(forged_at=at(1)))[1]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +93,8 @@ def test_no_secret_is_told_whatever_the_error_says() -> None:
 def test_of_several_replicas_the_latest_word_counts_field_by_field() -> None:
     rights = Rights(reads=True)
     one = Pulse(last_event_at=at(5), lag_seconds=2.0, error=broken(seconds=1), rights=rights, tested_at=at(1))
-    other = Pulse(last_event_at=at(3), lag_seconds=9.0, succeeded_at=at(7), error=broken("gone", 4))
+    one = msgspec.structs.replace(one, forged_at=at(6))
+    other = Pulse(last_event_at=at(3), lag_seconds=9.0, succeeded_at=at(7), error=broken("gone", 4), forged_at=at(2))
     found = merged([one, other])
     assert found == merged([other, one])
     assert found == Pulse(
@@ -97,6 +104,7 @@ def test_of_several_replicas_the_latest_word_counts_field_by_field() -> None:
         error=broken("gone", 4),
         rights=rights,
         tested_at=at(1),
+        forged_at=at(6),
     )
 
 
@@ -181,7 +189,22 @@ async def test_what_was_told_of_an_earlier_source_of_the_same_id_is_not_this_one
     one.now = at(-100)
     one.health.failed(one.source, BadCredential("revoked"))
     one.health.tested("city", Rights(reads=True))
+    one.health.forged(one.source)
     assert one.health.standing("city", one.sources) == one.health.standing("unknown", one.sources)
+
+
+async def test_strangers_who_guess_a_secret_are_told_of_once_a_minute(buckets: InMemoryBuckets) -> None:
+    one, other = Replica(buckets), Replica(buckets)
+    await one.look()
+    bucket = await buckets.bucket(BUCKET)
+    for second in range(125):
+        one.now = at(second)
+        one.health.forged(one.source)
+        await one.health.tell(one.sources)
+    assert await bucket.last_sequence() == 3
+    other.now = one.now
+    await other.look()
+    assert other.health.standing("city", other.sources).pulse.forged_at == at(120)
 
 
 async def test_what_nobody_can_read_is_passed_over(buckets: InMemoryBuckets) -> None:
