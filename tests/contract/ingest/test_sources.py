@@ -99,6 +99,14 @@ async def test_a_source_is_added_and_tells_once_what_to_paste_where(sources: Sou
         assert told["secret"] not in later
 
 
+async def test_a_source_says_what_its_credentials_are_for(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources.vk, "acts", lambda it: ("reply", "delete") if it.secrets.user_token else ("reply",))
+    assert (await sources.add(acting=True)).json()["source"]["can"] == ["reply"]
+    changed = await sources.call("PATCH", "/city-vk", {"secrets": {"user_token": USER_TOKEN}})
+    assert changed.json()["source"]["can"] == ["reply", "delete"]
+    assert [each["can"] for each in (await sources.call("GET")).json()["items"]] == [["reply", "delete"]]
+
+
 async def test_what_is_kept_at_the_broker_holds_no_secret_in_the_open(sources: Sources) -> None:
     secret = (await sources.add()).json()["instructions"]["secret"]
     raw = b"".join((await (await sources.desk.bus.bucket("sources")).entries()).values())
