@@ -132,6 +132,11 @@ async def test_everything_that_is_wrong_is_named_with_what_would_be_right(source
         ({"platform": "http"}, "$.platform", "API key"),
         ({"platform": "ok", "page": "ok:5", "secrets": {}}, "$.secrets.access_token", "missing"),
         ({"platform": "telegram", "page": "telegram:-1001", "secrets": {}}, "$.secrets.bot_token", "missing"),
+        (
+            {"platform": "telegram", "page": "telegram:-1001", "secrets": {"bot_token": "zzz"}},
+            "$.secrets.bot_token",
+            "the bot's number, a colon",
+        ),
         ({"way": "poll", "secrets": {}}, "$.secrets.community_token", "missing"),
         ({"secrets": {"community_token": "with blank"}}, "$.secrets.community_token", "without blanks"),
         ({"daily_ceiling": 10_001}, "$.daily_ceiling", "0 to 10000"),
@@ -216,9 +221,10 @@ async def test_a_test_tells_rights_and_what_is_missing(sources: Sources) -> None
 
 
 async def test_a_test_finds_the_discussion_group(sources: Sources) -> None:
-    fields = {"platform": "telegram", "page": "telegram:-1001", "secrets": {"bot_token": TOKEN}}
+    token = "700:token-of-the-tests"
+    fields = {"platform": "telegram", "page": "telegram:-1001", "secrets": {"bot_token": token}}
     assert (await sources.add(**fields)).json()["source"]["group"] is None
-    sources.vk.rights[TOKEN] = Rights(reads=True, group="-1007")
+    sources.vk.rights[token] = Rights(reads=True, group="-1007")
     assert (await sources.call("POST", "/city-vk/test")).json()["works"]
     found = (await sources.call("GET", "/city-vk")).json()
     assert (found["group"], found["changed_by"]) == ("-1007", "ingest")
