@@ -144,7 +144,7 @@ class Arrivals:
                 lost.add(event.key)
             if submission is None:
                 continue
-            if _empty(submission):
+            if brings_nothing(submission):
                 empty += 1
                 continue
             own = submission.author_kind == "page" and submission.page == source.page
@@ -248,7 +248,7 @@ def origin(source_id: str) -> str:
     return f"source-{source_id}"
 
 
-def _empty(submission: Submission) -> bool:
+def brings_nothing(submission: Submission) -> bool:
     """Neither words nor anything else to look at: a platform's service entry, or what we do not know how to show."""
     brings = submission.event in ("created", "edited")
     return brings and not submission.attachments and not (submission.text or "").strip()

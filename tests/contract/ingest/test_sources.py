@@ -11,12 +11,14 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from litestar.handlers import BaseRouteHandler
 
 from services.ingest.connectors.connector import Connector, Rights
 from services.ingest.connectors.failure import NotSent
 from services.ingest.connectors.gate import Gate
 from services.ingest.connectors.received import skipped, unusable
 from services.ingest.forgetting import KEPT
+from services.ingest.sources.api import SourceController
 from services.ingest.sources.vault import new_key
 from shared.bus import Outgoing, dead
 from shared.clock import utc_now
@@ -34,6 +36,7 @@ ADDED = {
     "secrets": {"community_token": TOKEN, "confirmation": "ab12cd34"},
 }
 KEY = new_key()
+GUIDE = (Path(__file__).parents[3] / "docs/api.md").read_text(encoding="utf-8")
 
 
 class Sources:
@@ -72,6 +75,14 @@ async def opened(nats_url: str, sqlite_url: str, **given: Any) -> AsyncIterator[
 async def sources(nats_url: str, sqlite_url: str) -> AsyncIterator[Sources]:
     async with opened(nats_url, sqlite_url) as found:
         yield found
+
+
+def test_the_guide_names_every_request() -> None:
+    handlers = [it for it in vars(SourceController).values() if isinstance(it, BaseRouteHandler)]
+    ends = {path.rstrip("/").rpartition("/")[2] for it in handlers for path in it.paths}
+    assert {"pause", "redo"} <= ends
+    for end in ends - {""}:
+        assert f"/{end}`" in GUIDE or end == "{source_id:str}"
 
 
 async def test_a_source_is_added_and_tells_once_what_to_paste_where(sources: Sources) -> None:
