@@ -102,7 +102,8 @@ class Course:
 
     async def give_up(self) -> None:
         """Hands it to a person, once a fault of ours has kept it from every other outcome. Asks nobody but the journal;
-        raises whatever the fault raises here too, and Transient when told to stop."""
+        raises whatever the fault raises here too, and Transient when told to stop, or when somebody else has begun it
+        at this moment."""
         action, now = self._action, self._means.clock()
         entry = (await self._waiting.patiently(lambda: self._journal.find(action, now))).entry
         if entry is None or not entry.settled:
@@ -110,8 +111,9 @@ class Course:
             detail = by_hand(action, BROKE) if begun is None else MAY_BE_DONE
             await self._record(begun, "needs_person", detail=detail, link=None)
             entry = (await self._waiting.patiently(lambda: self._journal.find(action, now))).entry
-        if entry is not None and entry.settled:
-            await self._tell(entry)
+        if entry is None or not entry.settled:
+            raise Transient("somebody else is at it")
+        await self._tell(entry)
 
     async def _step(self) -> float | None:
         """One step: returns in how many seconds to take the next (0: at once, still in turn), None after the last."""
