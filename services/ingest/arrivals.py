@@ -111,14 +111,26 @@ class Arrivals:
         self._clock = clock
         self._new_id = new_id
 
-    async def take(self, source: Source, events: Sequence[Received], payload: bytes, *, kept: bool = False) -> Taken:
-        """Everything in `events`, which were decoded from `payload`; taking the same again is safe. `kept`: a dead
-        letter has the payload already, so that what is unusable in it makes no other.
+    async def take(
+        self,
+        source: Source,
+        events: Sequence[Received],
+        payload: bytes,
+        *,
+        as_of: datetime | None = None,
+        kept: bool = False,
+    ) -> Taken:
+        """Everything in `events`, which were decoded from `payload`; taking the same again is safe.
+
+        What was read back (`Received.read_back`) and is not gone stood so at `as_of`, and tells nothing of a comment
+        that has changed since. `kept`: a dead letter has had the payload since `as_of`; then that goes for all of it,
+        and what is unusable makes no other letter.
 
         Raises Transient or Unavailable where it cannot be made durable now: then nothing was promised.
         """
         await self._copies.record([it.copy for it in events if it.copy is not None])
-        fresh, repeated = await self._unseen(source, events)
+        # Of a letter each event is wanted: those that were seen say where their comments stood before the next.
+        fresh, repeated = (list(events), 0) if kept else await self._unseen(source, events)
         posts = await self._copies.find({it.thread for it in fresh if it.thread is not None})
         entries: list[Entry] = []
         unusable: dict[str, str] = {}
@@ -141,7 +153,9 @@ class Arrivals:
                 continue
             result = self._entry(source, event, _with_post(submission, event, posts), received_at, f"{trace}-{number}")
             if isinstance(result, Entry):
-                entries.append(result)
+                # That a comment is gone is told once by some platforms, and mended by the next reading if it is wrong.
+                late = kept or (event.read_back and submission.event != "deleted")
+                entries.append(msgspec.structs.replace(result, as_of=as_of) if late else result)
             else:
                 unusable[_key(source, f"unusable:{digest(repr(submission))}")] = result.error
                 lost.add(event.key)

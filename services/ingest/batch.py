@@ -48,9 +48,16 @@ def judge(groups: Sequence[Sequence[Entry]], known: Mapping[str, Head]) -> Batch
     owners: list[int] = []
     repeated: Counter[tuple[str, str]] = Counter()
     for place, entries in enumerate(groups):
+        # Comments that stand as an entry of this group says: what it says next of them is no older than that.
+        reached: set[str] = set()
         for entry in entries:
             before = heads.get(entry.event.id) or known.get(entry.event.id)
             told = entry if before is None or entry.known is None else entry.known.given(entry, before.digest)
+            if entry.as_of is not None and before is not None:
+                if told is None or told.digest == before.digest:
+                    reached.add(entry.event.id)
+                elif entry.event.id not in reached and before.since(entry.as_of):
+                    told = None
             event = entry.event if told is None else told.event
             creates = type(event) is CommentCreated
             head = None if told is None else next_head(before, creates=creates, digest=told.digest)
@@ -58,6 +65,7 @@ def judge(groups: Sequence[Sequence[Entry]], known: Mapping[str, Head]) -> Batch
                 repeated[event.platform, "duplicate"] += 1
                 continue
             heads[event.id] = head
+            reached.add(event.id)
             outgoing.append(Outgoing(event=event, msg_id=message_id(event.id, head)))
             owners.append(place)
     return Batch(

@@ -82,6 +82,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Upper bound in bytes, near enough, of what the event takes."""
     known: Known | None = None
     """Set where the comment was read back from its platform, which does not say what happened to it."""
+    as_of: datetime | None = None
+    """Set where it may be older than what is known: it tells nothing of a comment that has changed since."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):

@@ -362,6 +362,23 @@ async def test_an_answer_that_says_nothing_is_unclear() -> None:
                     await Telegram(caller).act(SOURCE, action, "k")
 
 
+async def test_a_bot_is_not_asked_by_the_numbers_of_the_one_before_it() -> None:
+    """They would tell Telegram to forget what nobody has read."""
+    asked: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(msgspec.json.decode(request.content))
+        return httpx.Response(200, json={"ok": True, "result": [{"update_id": 900}]})
+
+    secrets = msgspec.structs.replace(SOURCE.secrets, bot_token="999:" + "b" * 35)
+    async with caller_of(answer) as caller:
+        connector = Telegram(caller)
+        first = await connector.poll(SOURCE, None)
+        await connector.poll(msgspec.structs.replace(SOURCE, secrets=secrets), first.cursor)
+        await connector.poll(SOURCE, first.cursor)
+    assert [it.get("offset") for it in asked] == [None, None, 901]
+
+
 async def test_the_offset_is_sent_only_to_confirm() -> None:
     """After an empty answer, and after a week, a poll goes without: new numbers may be lower."""
     asked: list[dict[str, Any]] = []

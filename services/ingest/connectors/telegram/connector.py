@@ -36,10 +36,11 @@ KINDS = ("message", "edited_message")
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """What the next poll confirms: updates below `offset`, which came at `at` (seconds)."""
+    """What the next poll confirms: updates of `bot` below `offset`, which came at `at` (seconds)."""
 
     offset: int
     at: int
+    bot: str = ""
 
 
 class Telegram:
@@ -77,16 +78,17 @@ class Telegram:
         The offset is sent only to confirm what the poll before brought. An empty answer has confirmed it, so the next
         poll goes without: nothing depends on numbers that grow.
         """
-        kept = _cursor(cursor)
+        kept, bot = _cursor(cursor), bot_of(source.secrets.bot_token or "") or ""
         arguments: dict[str, object] = {"timeout": self._hold, "limit": BATCH, "allowed_updates": KINDS}
-        if kept is not None and 0 <= self._now() - kept.at < FRESH_SECONDS:
+        # Each bot numbers its own: to one that took another's place the offset would confirm what was never read.
+        if kept is not None and kept.bot == bot and 0 <= self._now() - kept.at < FRESH_SECONDS:
             arguments["offset"] = kept.offset
         result, payload = await self._api.read(source.secrets.bot_token, "getUpdates", arguments, wait=self._hold)
         updates = result if isinstance(result, list) else []
         numbers = [number for update in updates if (number := _number(update)) is not None]
         following = b""
         if numbers:
-            following = msgspec.json.encode(Cursor(offset=max(numbers) + 1, at=int(self._now())))
+            following = msgspec.json.encode(Cursor(offset=max(numbers) + 1, at=int(self._now()), bot=bot))
         return Polled(events=self._events(source, updates) if updates else (), cursor=following, payload=payload)
 
     async def backfill(self, source: Source, cursor: bytes | None) -> Polled | None:
