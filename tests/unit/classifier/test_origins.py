@@ -17,7 +17,7 @@ PIECES = st.lists(
         [
             "работа ", "рaбoтa", "р а б о т а", "з.а.й.м", "ооо", "!!!", "…", "№ 5", "\xa0", "8 900 000-00-00",
             "5 руб.",
-            "@name", "a@example.ru", "https://example.ru/a", "[id1|Имя]", "\u200b", "и\u0306", "\u0301\u0316", "ﷺ", "ﬁ",
+            "@name", "a@example.ru", "https://example.ru/a", "www.", "[id1|Имя]", "\u200b", "и\u0306", "\u0301\u0316", "ﷺ", "ﬁ",
             "한", "\u1100\u1161\u11a8", "가\u11a8", "\U0001d400",
             "😡", "\ud800", "\ue000", "\ue003", "σт", "0пыт", "BCE",
             " ", "\n", "\U000e0041", "\u09c7\u09be", "か\u3099", "ｶﾞ", "\u0344",
@@ -42,6 +42,7 @@ def spans(traced: Traced, text: str) -> list[str]:
 @given(ANY_TEXT | PIECES)
 @example("")
 @example("\u0301")
+@example("www.школа")
 @settings(max_examples=300)
 def test_it_is_what_the_batch_says(text: str) -> None:
     traced, batch = clean_with_origins(text), clean_batch([text])
