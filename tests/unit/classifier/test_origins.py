@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.classifier.spelling.letters import MONEY, PHONE
-from services.classifier.spelling.origins import Traced, clean_with_origins
-from services.classifier.text import clean, clean_batch
+from services.classifier.spelling.origins import Traced, clean_with_origins, normal_with_origins
+from services.classifier.text import clean, clean_batch, normal
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=[]), max_size=120)
 PIECES = st.lists(
@@ -52,6 +52,15 @@ def test_it_is_what_the_batch_says(text: str) -> None:
     assert len(traced.joined) == batch.joined[0]
     assert len(traced.revealed) == batch.disguised[0]
     assert traced.text() == clean(text)
+
+
+@given(ANY_TEXT | PIECES)
+@example("…" + "\u0301" * 7)
+@settings(max_examples=300)
+def test_it_is_normal_as_the_flags_have_it(text: str) -> None:
+    found, spans = normal_with_origins(text)
+    assert found == normal(text)
+    assert len(spans) == len(found)
 
 
 @given(ANY_TEXT | PIECES)
