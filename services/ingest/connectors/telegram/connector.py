@@ -97,7 +97,7 @@ class Telegram:
         """See `rights.find_rights`."""
         return await find_rights(self._api, source, self._now())
 
-    def acts(self, source: Source) -> tuple[ActionKind, ...]:
+    def acts(self, source: Source, comment: str | None = None) -> tuple[ActionKind, ...]:
         """No ban: Telegram wants the author's number, and of authors only a keyed hash is kept; a message cannot be
         read again to learn it. Comments are closed by a person, in the channel's settings."""
         return ("reply", "delete") if source.secrets.bot_token else ()
