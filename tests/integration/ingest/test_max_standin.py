@@ -181,9 +181,14 @@ async def test_a_deletion_is_looked_up(max_: MaxStandin, connector: Max) -> None
     assert await connector.look(source, action, "k") is not None
     with pytest.raises(Gone):
         await connector.act(source, action, "k")
+    there = action_of(source, "delete", f"max:{max_.comment(post, 'Реклама')}", post=post)
+    max_.faults.add("delete", Fault(kind="refuse", status=400, json={"code": "proto.payload", "message": "x"}))
+    with pytest.raises(Refused):
+        await connector.act(source, there, "k")
     max_.posts.clear()
-    with pytest.raises(Unclear):
-        await connector.look(source, action, "k")
+    for ask in (connector.look, connector.act):
+        with pytest.raises(Unclear):
+            await ask(source, action, "k")
 
 
 async def test_refusals_over_the_wire(max_: MaxStandin, connector: Max) -> None:
