@@ -53,7 +53,9 @@ def judge(groups: Sequence[Sequence[Entry]], known: Mapping[str, Head]) -> Batch
             told = entry if before is None or entry.known is None else entry.known.given(entry, before.digest)
             event = entry.event if told is None else told.event
             creates = type(event) is CommentCreated
-            head = None if told is None else next_head(before, creates=creates, digest=told.digest)
+            head = None
+            if told is not None and (before is None or told.unchanged != before.digest):
+                head = next_head(before, creates=creates, digest=told.digest)
             if head is None:
                 repeated[event.platform, "duplicate"] += 1
                 continue
