@@ -23,6 +23,7 @@ from services.ingest.connectors.vk.looking import MAX_CALLS
 from services.ingest.connectors.vk.vk import Vk
 from services.ingest.sources.source import Secrets, Source
 from shared.events import Action
+from tests.fixtures.connecting import Waits, caller_of
 
 SECRETS = Secrets(community_token="c", user_token="u", service_token="s", hook_secret="h", confirmation="k")
 SOURCE = Source(id="town", platform="vk", page="vk:-456", way="poll", secrets=SECRETS)
@@ -196,3 +197,20 @@ async def test_no_token_is_in_an_address_or_in_words(caplog: pytest.LogCaptureFi
     assert all(b"s3cret" in request.content for request in asked)
     assert not any("s3cret" in str(request.url) for request in asked)
     assert "s3cret" not in repr((source, rights)) + caplog.text
+
+
+async def test_a_server_of_events_that_does_not_wait_is_not_asked_without_end() -> None:
+    """VK holds a poll back; whatever answers at once with nothing sets no pace of its own."""
+    answers = {
+        "/method/groups.getLongPollServer": {"response": {"server": "https://lp.example/x", "key": "k", "ts": "5"}}
+    }
+    waits = Waits()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=answers.get(request.url.path, {"ts": "5", "updates": []}))
+
+    async with caller_of(answer, waits) as caller:
+        vk, cursor = Vk(caller), None
+        for _ in range(12):
+            cursor = (await vk.poll(SOURCE, cursor)).cursor
+    assert waits.now == pytest.approx(2.0)

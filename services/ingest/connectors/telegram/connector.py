@@ -31,6 +31,8 @@ FRESH_SECONDS = 6 * 86_400
 """An offset older than that is not sent: after a week without updates their numbers begin anew anywhere."""
 MAX_REPLY = 4_096
 """UTF-16 units of one message."""
+STUCK_SECONDS = 60.0
+"""Until the next poll after one whose updates have no numbers to confirm: all of them would come again."""
 KINDS = ("message", "edited_message")
 """Updates that are asked for."""
 
@@ -87,7 +89,9 @@ class Telegram:
         following = b""
         if numbers:
             following = msgspec.json.encode(Cursor(offset=max(numbers) + 1, at=int(self._now())))
-        return Polled(events=self._events(source, updates) if updates else (), cursor=following, payload=payload)
+        events = self._events(source, updates) if updates else ()
+        wait = STUCK_SECONDS if updates and not numbers else 0.0
+        return Polled(events=events, cursor=following, payload=payload, wait=wait)
 
     async def backfill(self, source: Source, cursor: bytes | None) -> Polled | None:
         """Telegram's bots cannot read what was before."""
