@@ -234,6 +234,13 @@ async def test_what_a_test_of_rights_finds(max_: MaxStandin, connector: Max) -> 
     max_.permissions = ["pin_message"]
     third = await connector.test(source)
     assert (third.reads, third.acts, len(third.problems)) == (False, (), 3)
+    max_.permissions = ["write", "delete"]
+    blind = await connector.test(source)
+    assert (blind.reads, blind.acts, len(blind.problems)) == (False, (), 1)
+    post = max_.publish("Открыт каток")
+    action = action_of(source, "delete", f"max:{max_.comment(post, 'Реклама')}", post=post)
+    with pytest.raises(NotAllowed):
+        await connector.act(source, action, "k")
     stranger = source_of("max", "max:-5")
     assert not (await connector.test(stranger)).reads
     polling = await connector.test(source_in(max_, way="poll"))
