@@ -13,6 +13,7 @@ from services.ingest.connectors.vk.comment import as_comment
 from services.ingest.connectors.vk.decoding import flattened
 from services.ingest.connectors.vk.payload import Comment, flag, items, positive, table, whole, words
 from services.ingest.connectors.vk.place import Kind, Place, owner_of
+from services.ingest.connectors.vk.sections import THREADED, is_last
 from services.ingest.connectors.vk.text import readable
 from services.ingest.sources.source import Source
 from shared.events import Action
@@ -116,8 +117,8 @@ class Looking:
     async def _newest(self, source: Source, place: Place, number: int, *, since: float) -> AsyncIterator[Comment]:
         """What may have been written in answer to a comment, newest first on each level."""
         reader = self._reader(source, place)
-        calls = 0
-        roots = [await self._root(reader, place, number)] if place.kind in ("wall", "video") else [0]
+        calls, threaded = 0, place.kind in THREADED
+        roots = [await self._root(reader, place, number)] if threaded else [0]
         while roots:
             root, offset = roots.pop(), 0
             while True:
@@ -134,8 +135,8 @@ class Looking:
                 offset += PAGE
                 # A new answer can stand in an old thread, so that only one level by itself ends with its dates.
                 old = bool(found) and (whole(table(found[-1]).get("date")) or 0) < since
-                level_alone = bool(root) or place.kind not in ("wall", "video")
-                if _through(answer, found, offset) or (old and level_alone):
+                level_alone = bool(root) or not threaded
+                if is_last(answer, limit=PAGE, after=offset, threaded=threaded) or (old and level_alone):
                     break
 
     async def _level(self, reader: Token, place: Place, root: int, offset: int) -> dict[str, Any]:
@@ -177,7 +178,7 @@ def _answers(place: Place, root: int, offset: int) -> Method:
     given: dict[str, int | str] = {"count": PAGE, "offset": offset, "sort": "desc"}
     if root:
         given["comment_id"] = root
-    elif place.kind in ("wall", "video"):
+    elif place.kind in THREADED:
         given["thread_items_count"] = THREAD
     return _listing(place, given)
 
@@ -205,11 +206,6 @@ def _unread(each: object) -> list[int]:
     thread, root = table(table(each).get("thread")), positive(table(each).get("id"))
     short = (whole(thread.get("count")) or 0) > len(items(thread.get("items")))
     return [root] if root and short else []
-
-
-def _through(answer: dict[str, Any], found: list[Any], offset: int) -> bool:
-    on_level = whole(answer.get("current_level_count"))
-    return not found or (len(found) < PAGE if on_level is None else offset >= on_level)
 
 
 def _plain(text: str) -> str:
