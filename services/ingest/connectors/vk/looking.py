@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from services.ingest.connectors.vk.decoding import flattened
 from services.ingest.connectors.vk.payload import Comment, flag, items, positive, table, whole, words
 from services.ingest.connectors.vk.place import Kind, Place, owner_of
 from services.ingest.connectors.vk.sections import THREADED, is_last
-from services.ingest.connectors.vk.text import readable
+from services.ingest.connectors.vk.text import plain
 from services.ingest.sources.source import Source
 from shared.events import Action
 
@@ -26,8 +25,6 @@ THREAD = 10
 SLACK = 120
 """Seconds that our clock may be ahead of VK's."""
 
-_WRITTEN_MENTION = re.compile(r"[@*](?:id|club|public|event)[0-9]{1,19} ?\(([^()\n]{1,300})\)")
-"""As people write them: `@id1 (Name)`, `*club1 (Name)`."""
 _READERS: dict[Kind, tuple[TokenKind, ...]] = {
     "wall": ("user", "service"),
     "board": ("user", "service"),
@@ -65,7 +62,7 @@ class Looking:
 
     async def _reply(self, source: Source, action: Action, place: Place, number: int) -> Done | None:
         """Our own words, from the page, in answer to that comment, not older than the order to write them."""
-        owner, sought = owner_of(source.page), _plain(action.text or "")
+        owner, sought = owner_of(source.page), plain(action.text or "")
         earliest = action.ordered_at.timestamp() - SLACK
         async for comment in self._newest(source, place, number, since=earliest):
             answers = positive(comment.reply_to_comment)
@@ -74,7 +71,7 @@ class Looking:
                 and (place.kind == "board" or answers == number)
                 and (whole(comment.date) or 0) >= earliest
                 and not flag(comment.deleted)
-                and _plain(words(comment.text)) == sought
+                and plain(words(comment.text)) == sought
                 and (made := positive(comment.id)) is not None
             ):
                 return Done(comment=f"vk:{place.comment(made)}", link=place.link(made))
@@ -206,8 +203,3 @@ def _unread(each: object) -> list[int]:
     thread, root = table(table(each).get("thread")), positive(table(each).get("id"))
     short = (whole(thread.get("count")) or 0) > len(items(thread.get("items")))
     return [root] if root and short else []
-
-
-def _plain(text: str) -> str:
-    """A text without what VK may change in it: spaces, escapes, and mentions, which it writes in brackets."""
-    return " ".join(readable(_WRITTEN_MENTION.sub(lambda found: found[1], text)).split())
