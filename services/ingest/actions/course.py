@@ -124,7 +124,9 @@ class Course:
         source = means.sources.of_page(action.page)
         if source is not None and self._group is not None:
             source = msgspec.structs.replace(source, group=self._group)
-        acts = None if means.connector is None else () if source is None else means.connector.acts(source)
+        acts = None
+        if means.connector is not None:
+            acts = () if source is None else means.connector.acts(source, action.comment)
         at = Situation(action=action, known=known, source=source, acts=acts, ahead=self._place.ahead(), now=now)
         match decide(at):
             case Tell() if entry is not None:
