@@ -53,14 +53,15 @@ def judge(groups: Sequence[Sequence[Entry]], known: Mapping[str, Head]) -> Batch
         for entry in entries:
             before = heads.get(entry.event.id) or known.get(entry.event.id)
             told = entry if before is None or entry.known is None else entry.known.given(entry, before.digest)
-            if entry.as_of is not None and before is not None:
-                if told is None or told.digest == before.digest:
-                    reached.add(entry.event.id)
-                elif entry.event.id not in reached and before.since(entry.as_of):
-                    told = None
+            stands = before is not None and (told is None or before.digest in (told.digest, told.unchanged))
+            late = before is not None and entry.as_of is not None and before.since(entry.as_of)
+            if stands:
+                reached.add(entry.event.id)
+            elif late and entry.event.id not in reached:
+                told = None
             event = entry.event if told is None else told.event
             creates = type(event) is CommentCreated
-            head = None if told is None else next_head(before, creates=creates, digest=told.digest)
+            head = None if stands or told is None else next_head(before, creates=creates, digest=told.digest)
             if head is None:
                 repeated[event.platform, "duplicate"] += 1
                 continue

@@ -102,7 +102,8 @@ class Course:
 
     async def give_up(self) -> None:
         """Hands it to a person, once a fault of ours has kept it from every other outcome. Asks nobody but the journal;
-        raises whatever the fault raises here too, and Transient when told to stop."""
+        raises whatever the fault raises here too, and Transient when told to stop, or when somebody else has begun it
+        at this moment."""
         action, now = self._action, self._means.clock()
         entry = (await self._waiting.patiently(lambda: self._journal.find(action, now))).entry
         if entry is None or not entry.settled:
@@ -110,8 +111,9 @@ class Course:
             detail = by_hand(action, BROKE) if begun is None else MAY_BE_DONE
             await self._record(begun, "needs_person", detail=detail, link=None)
             entry = (await self._waiting.patiently(lambda: self._journal.find(action, now))).entry
-        if entry is not None and entry.settled:
-            await self._tell(entry)
+        if entry is None or not entry.settled:
+            raise Transient("somebody else is at it")
+        await self._tell(entry)
 
     async def _step(self) -> float | None:
         """One step: returns in how many seconds to take the next (0: at once, still in turn), None after the last."""
@@ -122,7 +124,9 @@ class Course:
         source = means.sources.of_page(action.page)
         if source is not None and self._group is not None:
             source = msgspec.structs.replace(source, group=self._group)
-        acts = None if means.connector is None else () if source is None else means.connector.acts(source)
+        acts = None
+        if means.connector is not None:
+            acts = () if source is None else means.connector.acts(source, action.comment)
         at = Situation(action=action, known=known, source=source, acts=acts, ahead=self._place.ahead(), now=now)
         match decide(at):
             case Tell() if entry is not None:

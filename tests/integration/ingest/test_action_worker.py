@@ -329,6 +329,25 @@ async def test_what_never_comes_to_an_end_is_handed_to_a_person_untried(town: To
     assert town.connector.page("vk:-1").effects == []
 
 
+async def test_what_another_begins_at_that_moment_is_not_given_up(town: Town) -> None:
+    """The other may be killed in its call: without an outcome nothing may leave the stream."""
+    ordered = action(utc_now())
+    journal = StoredJournal(town.journal._database)
+
+    async def overtaken(*given: Any, **more: Any) -> None:
+        await town.journal.begin(ordered, Pace(seconds=0, ceiling=9, hold=0.0), utc_now())
+        await town.journal.settle(*given, **more)
+
+    journal.settle = overtaken  # type: ignore[method-assign]  # a race
+    promise = (await town.worker(journal, last_delivery=7).handle([delivered(ordered, 7)]))[0]
+    with pytest.raises(Transient):
+        await asyncio.wait_for(promise, 10)
+    assert town.told.outcomes == []
+    poison = await asyncio.wait_for((await town.worker(last_delivery=7).handle([delivered(ordered, 8)]))[0], 10)
+    assert poison is not None
+    assert town.told.of(ordered).detail == MAY_BE_DONE
+
+
 async def test_what_comes_often_is_tried_until_its_last_delivery(town: Town) -> None:
     ordered = action(utc_now())
     assert await asyncio.wait_for((await town.worker(last_delivery=7).handle([delivered(ordered, 6)]))[0], 10) is None

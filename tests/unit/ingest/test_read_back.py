@@ -46,6 +46,13 @@ def _submission(kind: EventKind, text: str) -> Submission:
             ["comment.created", "comment.deleted", "comment.restored", "comment.edited"],
         ),
         ([read(), told("created")], ["comment.created"]),
+        ([told("created"), told("edited"), told("edited")], ["comment.created"]),
+        ([read(), told("edited"), told("edited", "B")], ["comment.created", "comment.edited"]),
+        (
+            [told("created"), told("edited", "B"), told("edited")],
+            ["comment.created", "comment.edited", "comment.edited"],
+        ),
+        ([told("edited"), told("created")], ["comment.edited"]),
     ],
 )
 @pytest.mark.parametrize("together", [True, False])

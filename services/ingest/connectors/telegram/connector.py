@@ -31,6 +31,8 @@ FRESH_SECONDS = 6 * 86_400
 """An offset older than that is not sent: after a week without updates their numbers begin anew anywhere."""
 MAX_REPLY = 4_096
 """UTF-16 units of one message."""
+STUCK_SECONDS = 60.0
+"""Until the next poll after one whose updates have no numbers to confirm: all of them would come again."""
 KINDS = ("message", "edited_message")
 """Updates that are asked for."""
 
@@ -89,7 +91,9 @@ class Telegram:
         following = b""
         if numbers:
             following = msgspec.json.encode(Cursor(offset=max(numbers) + 1, at=int(self._now()), bot=bot))
-        return Polled(events=self._events(source, updates) if updates else (), cursor=following, payload=payload)
+        events = self._events(source, updates) if updates else ()
+        wait = STUCK_SECONDS if updates and not numbers else 0.0
+        return Polled(events=events, cursor=following, payload=payload, wait=wait)
 
     async def backfill(self, source: Source, cursor: bytes | None) -> Polled | None:
         """Telegram's bots cannot read what was before."""
@@ -99,7 +103,7 @@ class Telegram:
         """See `rights.find_rights`."""
         return await find_rights(self._api, source, self._now())
 
-    def acts(self, source: Source) -> tuple[ActionKind, ...]:
+    def acts(self, source: Source, comment: str | None = None) -> tuple[ActionKind, ...]:
         """No ban: Telegram wants the author's number, and of authors only a keyed hash is kept; a message cannot be
         read again to learn it. Comments are closed by a person, in the channel's settings."""
         return ("reply", "delete") if source.secrets.bot_token else ()
