@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar
 
-from services.classifier.careful.embedding import load_embedder
+from services.classifier.careful.opening import load_embedder
 from services.classifier.classification import Judging, classify
 from services.classifier.explanation.explaining import explain_texts
 from services.classifier.life.live import Live

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from services.classifier.careful.embedding import Careful
+from services.classifier.careful.opening import Careful
 from shared.obs.log import LogFormat, LogLevel
 
 

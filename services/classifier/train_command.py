@@ -62,7 +62,8 @@ def train(
     replicas: int,
 ) -> None:
     """Trains a model on the corpus and writes it with its card."""
-    from services.classifier.careful.embedding import EmbeddingFailed, load_embedder
+    from services.classifier.careful.embedding import EmbeddingFailed
+    from services.classifier.careful.opening import load_embedder
     from services.classifier.model import DEFAULT_MODEL
     from services.classifier.training.command import Material, Untagged, train_model
     from services.classifier.training.embedded import Embedded

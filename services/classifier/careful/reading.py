@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.classifier.careful.embedding import Embedder, EmbeddingFailed, load_embedder
+from services.classifier.careful.embedding import Embedder, EmbeddingFailed
+from services.classifier.careful.opening import load_embedder
 from services.classifier.judgement import Judgement
 from services.classifier.model import Model
 

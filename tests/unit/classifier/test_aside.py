@@ -17,7 +17,8 @@ import pytest
 
 from services.classifier.careful import aside as module
 from services.classifier.careful.aside import Aside
-from services.classifier.careful.embedding import EmbeddingFailed, load_embedder
+from services.classifier.careful.embedding import EmbeddingFailed
+from services.classifier.careful.opening import load_embedder
 from tests.fixtures.careful import DEADLY
 
 PROGRAM = (sys.executable, "-m", "tests.fixtures.careful")

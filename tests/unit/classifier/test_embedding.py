@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from services.classifier.careful.aside import REST_SECONDS, Aside
-from services.classifier.careful.embedding import MAX_CHARACTERS, compact, excerpt, load_embedder
+from services.classifier.careful.embedding import MAX_CHARACTERS, compact, excerpt
+from services.classifier.careful.opening import load_embedder
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=3_000)
 
@@ -93,7 +94,7 @@ def test_it_rests_after_a_death_where_somebody_waits(
             rests.append(rest_seconds)
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    monkeypatch.setattr("services.classifier.careful.aside.Aside", Quick)
+    monkeypatch.setattr("services.classifier.careful.opening.Aside", Quick)
     assert load_embedder(waiting=waiting) is not None
     assert rests == [rest]
 

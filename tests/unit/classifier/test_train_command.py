@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 
 from services.classifier.__main__ import main
 from services.classifier.careful import embedding
-from services.classifier.careful.embedding import Careful, Embedder, EmbeddingFailed
+from services.classifier.careful.embedding import Embedder, EmbeddingFailed
+from services.classifier.careful.opening import Careful
 from services.classifier.model import Model
 from services.classifier.training import run as training_run
 from services.classifier.training.destination import check_folder
