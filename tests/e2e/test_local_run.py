@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -208,7 +209,8 @@ def test_a_service_that_always_ends_late_is_given_up_with_its_last_words(
     finally:
         instance.stop()
     assert str(directory.log / "ingest.log") in str(error.value)
-    assert "Still waiting for ingest (2 s; its log is " in said[0]
+    # It looks five times a second, and on a busy machine a little less often.
+    assert re.match(r"Still waiting for ingest \([2-9] s; its log is ", said[0])
 
 
 @pytest.fixture

@@ -174,8 +174,10 @@ def test_a_revoked_key_stops_working_in_every_service(stack: Stack) -> None:
     listed = stack.run("shared.auth", "list")
     identifier = next(line.split()[0] for line in listed.splitlines() if "gone soon" in line)
     stack.run("shared.auth", "revoke", identifier)
-    time.sleep(5)
-    assert statuses() == [401, 401, 401]
+    revoked = time.monotonic()
+    assert until(lambda: statuses() == [401, 401, 401]), statuses()
+    # Promised are five seconds, of a machine that is not busy with other tests.
+    assert time.monotonic() - revoked < 15
     for service in ("ingest", "classifier", "routing"):
         assert httpx.get(stack.url(service, "/healthz")).status_code == 200
         assert httpx.get(stack.url(service, "/readyz")).status_code == 200
