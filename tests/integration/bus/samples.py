@@ -150,7 +150,7 @@ async def stored(bus: Bus, stream: str) -> list[RawStreamMsg]:
         config=ConsumerConfig(deliver_policy=DeliverPolicy.ALL, ack_policy=AckPolicy.NONE, inactive_threshold=10.0),
     )
     while len(found) < state.messages:
-        for message in await subscription.fetch(500, timeout=5.0):
+        for message in await subscription.fetch(500, timeout=20.0):
             sequence = message.metadata.sequence.stream
             found.append(RawStreamMsg(subject=message.subject, seq=sequence, data=message.data))
     name = (await subscription.consumer_info()).name

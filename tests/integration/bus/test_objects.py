@@ -86,7 +86,7 @@ async def break_off(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with monkeypatch.context() as patch:
         patch.setattr(nats.js.JetStreamContext, "publish", silent)
-        patch.setattr(module, "WRITE_SECONDS", 1.0)
+        patch.setattr(module, "WRITE_SECONDS", 2.0)
         with pytest.raises(Unavailable):
             await objects.put("broken", LARGE, max_bytes=LIMIT)
 

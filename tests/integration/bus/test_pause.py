@@ -23,8 +23,9 @@ from tests.integration.bus.samples import (
 )
 
 BATCH = 10
-NARROW = msgspec.structs.replace(QUICK, window=50, probe_seconds=3_600.0)
-"""Pauses at the eleventh dead letter of the last fifty, and never probes while a test lasts."""
+NARROW = msgspec.structs.replace(QUICK, window=50, probe_seconds=3_600.0, fetch_seconds=1.0)
+"""Pauses at the eleventh dead letter of the last fifty, and never probes while a test lasts. Batches come whole, from a
+busy broker too."""
 
 
 class Weather:

@@ -60,7 +60,7 @@ def process(module: str, *options: str) -> Iterator[dict[str, str]]:
         yield {each["platform"]: each["address"] for each in told}
     finally:
         started.terminate()
-        started.communicate(timeout=10)
+        started.communicate(timeout=60)
     assert started.returncode == 0
 
 
