@@ -69,6 +69,21 @@ async def test_it_comes_back_after_the_password_was_wrong_for_a_while(bus: Bus, 
     assert handle.sequences == [1, 2]
 
 
+async def test_a_connection_that_was_refused_is_closed_at_once(bus: Bus, broker: Broker) -> None:
+    broker.accept("k-another")
+    await until(lambda: not bus.connected, "the loss of the connection")
+    tried: list[asyncio.StreamWriter] = []
+
+    def again() -> bool:
+        writer = bus.client._transport._io_writer
+        if writer not in tried:
+            tried.append(writer)
+        return len(tried) == 4
+
+    await until(again, "three attempts")
+    assert all(writer.transport.is_closing() for writer in tried[:-1])
+
+
 async def test_it_comes_back_though_the_library_gave_up_for_good(bus: Bus) -> None:
     """So it does when the broker reports an error of the connection's own, such as too long a subject."""
     handle = Recorder()
