@@ -152,7 +152,7 @@ def test_it_ends_with_whoever_began_it(tmp_path: Path) -> None:
         "os.kill(os.getpid(), 9)\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", script], cwd=module.ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script], cwd=module.ROOT, capture_output=True, text=True, timeout=180, check=False
     )
     pid = int(ended.stdout)
 
