@@ -87,12 +87,9 @@ class VkStandin(Standin):
         """A community's events."""
         return self._polls[group]
 
-    def callback(
-        self, url: str, *, group: int, secret: str | None, confirmation: str, retry_seconds: float = 0.05
-    ) -> CallbackServer:
-        """Sets up a server of the Callback API, as on the site; `confirm` it next."""
-        told = Callback(url=url, group=group, secret=secret, confirmation=confirmation, retry_seconds=retry_seconds)
-        return self._call_back(told)
+    def callback(self, url: str, **told: Any) -> CallbackServer:
+        """Sets up a server of the Callback API with what `Callback` takes, as on the site; `confirm` it next."""
+        return self._call_back(Callback(url=url, **told))
 
     def _call_back(self, callback: Callback) -> CallbackServer:
         made = CallbackServer(callback)

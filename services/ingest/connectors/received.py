@@ -47,6 +47,8 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     thread: Thread | None = None
     """Telegram: where the post of `submission` is to be looked up, if it does not say so itself."""
     copy: PostCopy | None = None
+    linked: bool = False
+    """Telegram copied the post of `copy` just now: its group is the channel's discussion group from here on."""
     moved: tuple[str, str] | None = None
     """Telegram: the group's id was the first and is the second from now on."""
     skipped: str | None = None

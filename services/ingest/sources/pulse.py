@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -39,7 +39,6 @@ _CLASSES: tuple[tuple[type[PlatformError], Failure], ...] = (
 )
 MAX_WORDS = 300
 """Characters of what is told of an error."""
-WITHHELD = "[withheld]"
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,11 +68,7 @@ def trouble(error: Exception, at: datetime, secrets: Secrets | None = None) -> T
     other its class alone."""
     if not isinstance(error, PlatformError):
         return Trouble(kind="unexpected", detail=type(error).__name__, at=at)
-    words = error.detail
-    for name in Secrets.__struct_fields__ if secrets is not None else ():
-        value = getattr(secrets, name)
-        if value:
-            words = words.replace(value, WITHHELD)
+    words = error.detail if secrets is None else secrets.withheld_from(error.detail)
     kind: Failure = next((kind for known, kind in _CLASSES if isinstance(error, known)), "unexpected")
     return Trouble(kind=kind, detail=" ".join(words.split())[:MAX_WORDS], at=at)
 
@@ -91,6 +86,20 @@ def merged(pulses: Iterable[Pulse]) -> Pulse:
         if _later(pulse.tested_at, found.tested_at):
             found = msgspec.structs.replace(found, rights=pulse.rights, tested_at=pulse.tested_at)
     return found
+
+
+def seen_when(pulse: Pulse, holds: Callable[[datetime], bool]) -> Pulse:
+    """What was seen at moments for which `holds` is true."""
+    fields: dict[str, Any] = {}
+    if pulse.last_event_at is not None and not holds(pulse.last_event_at):
+        fields |= {"last_event_at": None, "lag_seconds": None}
+    if pulse.succeeded_at is not None and not holds(pulse.succeeded_at):
+        fields["succeeded_at"] = None
+    if pulse.error is not None and not holds(pulse.error.at):
+        fields["error"] = None
+    if pulse.tested_at is not None and not holds(pulse.tested_at):
+        fields |= {"rights": None, "tested_at": None}
+    return msgspec.structs.replace(pulse, **fields) if fields else pulse
 
 
 def state_of(record: SourceRecord | None, problem: str | None, pulse: Pulse) -> tuple[State, str]:

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from services.ingest.connectors.connector import Connector, Rights
 from services.ingest.connectors.failure import NotSent
 from services.ingest.connectors.gate import Gate
 from services.ingest.connectors.received import skipped, unusable
+from services.ingest.forgetting import KEPT
 from services.ingest.sources.vault import new_key
-from shared.bus import dead
-from shared.events import CommentCreated
+from shared.bus import Outgoing, dead
+from shared.clock import utc_now
+from shared.events import CommentCreated, DeadLetter
 from tests.contract.ingest.conftest import Desk, open_desk
 from tests.fixtures.connector import TableConnector
 from tests.unit.ingest.platform_memory import happened
@@ -395,6 +398,49 @@ async def test_a_letter_in_which_nothing_is_a_comment_stays(sources: Sources) ->
     answer = await sources.call("POST", "/city-vk/letters/1/redo")
     assert answer.json() == {"accepted": 0, "repeated": 0, "skipped": 1, "unusable": 0, "dropped": False}
     assert await letters(sources) == [1]
+
+
+@pytest.mark.parametrize("since", [{"event": "edited", "text": "newer"}, {"event": "deleted", "text": None}])
+async def test_what_a_letter_says_of_a_comment_that_has_changed_since_is_not_told(
+    sources: Sources, since: dict[str, str | None]
+) -> None:
+    await sources.add()
+    sources.vk.told = [happened("7", key="1", page="vk:-123")]
+    await call_hook(sources, b"created")
+    sources.vk.told = None
+    await call_hook(sources, b"beyond us")
+    sources.vk.told = [happened("7", key="3", page="vk:-123", **since)]
+    await call_hook(sources, b"since")
+    before = await sources.desk.stored()
+
+    older = happened("7", key="2", page="vk:-123", event="edited", text="older")
+    sources.vk.told = [older, msgspec.structs.replace(older, key=None, read_back=True)]
+    answer = await sources.call("POST", "/city-vk/letters/1/redo")
+    assert answer.json() == {"accepted": 0, "repeated": 2, "skipped": 0, "unusable": 0, "dropped": True}
+    assert await sources.desk.stored() == before
+
+
+async def test_a_letter_older_than_comments_are_known_is_refused(sources: Sources) -> None:
+    await sources.add()
+    old = DeadLetter(
+        service="ingest",
+        reason="undecodable",
+        detail="expected something else",
+        stream="",
+        sequence=0,
+        consumer="source-city-vk",
+        subject="",
+        deliveries=1,
+        at=utc_now() - KEPT,
+        payload=b"beyond us",
+    )
+    await sources.desk.bus.publish([Outgoing(event=old, msg_id="old")])
+    sources.vk.told = [happened("7", key="7", page="vk:-123")]
+    refused = await sources.call("POST", "/city-vk/letters/1/redo")
+    assert refused.status_code == 409
+    assert "older than 30 days" in refused.json()["detail"]
+    assert await letters(sources) == [1]
+    assert await sources.desk.stored() == []
 
 
 async def test_another_letter_than_one_of_the_source_is_refused(sources: Sources) -> None:

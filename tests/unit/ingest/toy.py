@@ -68,7 +68,7 @@ class Toy:
     async def test(self, source: Source) -> Rights:
         return Rights(reads=True)
 
-    def acts(self, source: Source) -> tuple[ActionKind, ...]:
+    def acts(self, source: Source, comment: str | None = None) -> tuple[ActionKind, ...]:
         return ()
 
     async def act(self, source: Source, action: Action, key: str) -> Done:

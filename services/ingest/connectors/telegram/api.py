@@ -37,8 +37,9 @@ _WORDS: tuple[tuple[str, type[PlatformError]], ...] = (
     ("message to delete not found", Gone),
     ("message thread not found", Gone),
     ("message_id_invalid", Gone),
-    ("chat not found", Gone),
-    ("peer_id_invalid", Gone),
+    # What a bot is told that is not in the group (any more): the comment may well be there for everybody else.
+    ("chat not found", NotAllowed),
+    ("peer_id_invalid", NotAllowed),
     ("message can't be deleted", NotAllowed),
     ("not enough rights", NotAllowed),
     ("have no rights", NotAllowed),

@@ -104,7 +104,8 @@ def _of_message(value: object, edited: bool, page: str | None, key: str | None) 
         return [skipped(f"message in a {'channel' if chat.type == 'channel' else 'private chat'}", key)]
     if message.is_automatic_forward or (message.copies_post and message.origin):
         copy = _copy(group, message)
-        return [Received(key=key, copy=copy) if copy else skipped("copy of an unknown post", key)]
+        linked = bool(message.is_automatic_forward) and not edited
+        return [Received(key=key, copy=copy, linked=linked) if copy else skipped("copy of an unknown post", key)]
     return _of_comment(message, group, edited, page, key)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from services.ingest.connectors.received import Received
-from services.ingest.sources.source import Source
 
 _COMMENT = re.compile(r"(?:telegram:)?(-?\d{1,19}):(\d{1,19})", re.ASCII)
 _SUPERGROUP = "-100"
@@ -34,19 +33,20 @@ def address(page: str, post: str | None, comment: str) -> str:
     return f"https://t.me/c/{channel}/1" if channel is not None else "https://t.me/"
 
 
-def belongs(event: Received, source: Source) -> bool:
-    """Whether `event` is about the source's page: anybody can take a bot into another group and write there."""
-    channel = source.page.removeprefix("telegram:")
+def belongs(event: Received, page: str, group: str | None) -> bool:
+    """Whether `event` is about the page, whose discussion group is `group`, where that is known: anybody can take a bot
+    into another group and write there."""
+    channel = page.removeprefix("telegram:")
     if event.copy is not None:
         return event.copy.channel == channel
     if event.moved is not None:
-        return source.group in event.moved
+        return group in event.moved
     if event.submission is None:
         return True
-    if event.submission.page != source.page:
+    if event.submission.page != page:
         return False
     # A comment that names its post has proved its channel.
-    return event.thread is None or source.group in (None, event.thread.group)
+    return event.thread is None or group in (None, event.thread.group)
 
 
 def _bare(chat: str) -> str | None:

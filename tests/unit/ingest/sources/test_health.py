@@ -38,8 +38,8 @@ def at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def broken(kind: str = "unclear", seconds: float = 0) -> Trouble:
-    return Trouble(kind=kind, detail="words", at=at(seconds))  # type: ignore[arg-type]  # a test's own word
+def broken(kind: str = "unclear", seconds: float = 0, detail: str = "words") -> Trouble:
+    return Trouble(kind=kind, detail=detail, at=at(seconds))  # type: ignore[arg-type]  # a test's own word
 
 
 @pytest.mark.parametrize(
@@ -221,6 +221,26 @@ async def test_the_bucket_does_not_grow_however_often_replicas_start(buckets: In
     last = Replica(buckets)
     await last.look()
     assert last.health.standing("city", last.sources).pulse.last_event_at == at(4)
+
+
+async def test_what_a_clock_that_was_ahead_saw_outweighs_nothing_once_it_is_right(buckets: InMemoryBuckets) -> None:
+    one, other = Replica(buckets), Replica(buckets)
+    await one.look()
+    one.now = at(365 * 86_400)
+    one.health.failed(one.source, NotSent("not reached"))
+    await one.health.tell(one.sources)
+    one.now = at(20)
+    one.health.heard(one.source, 1)
+    assert one.health.standing("city", one.sources).state == "working"
+    await one.health.tell(one.sources)
+    await other.look()
+    assert other.health.standing("city", other.sources).state == "working"
+    other.now = at(40)
+    other.health.failed(other.source, NotSent("not reached"))
+    await other.health.tell(other.sources)
+    one.now = at(50)
+    await one.look()
+    assert one.health.standing("city", one.sources).pulse.error == broken("not_reached", 40, "not reached")
 
 
 async def test_what_another_replica_told_meanwhile_is_kept(buckets: InMemoryBuckets) -> None:
