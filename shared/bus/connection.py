@@ -98,6 +98,9 @@ class Bus:
         if now - self._complained_at >= COMPLAIN_SECONDS:
             self._complained_at = now
             log.warning("broker connection error", error=type(error).__name__)
+        # The library forgets a connection whose greeting failed, such as one that is refused, and leaves it open.
+        if not self._client.is_connected and (transport := self._client._transport) is not None:
+            transport.close()  # type: ignore[no-untyped-call]  # the library leaves it without a return type
 
     async def _on_disconnected(self) -> None:
         metrics.BROKER_CONNECTED.set(0)

@@ -88,7 +88,7 @@ class Acting:
             self._process = None
 
 
-async def told(bus: Bus, seconds: float = 40.0) -> list[Outcome]:
+async def told(bus: Bus, seconds: float = 120.0) -> list[Outcome]:
     """All outcomes, once no action is left."""
     async with asyncio.timeout(seconds):
         while (await bus.jetstream.stream_info("ACTIONS")).state.messages:

@@ -123,7 +123,7 @@ def test_generated_requests(stack: Stack, service: str, mode: GenerationMode) ->
 def test_the_documents_are_complete(stack: Stack) -> None:
     """Otherwise the tests above would prove little."""
     for service in SERVICES:
-        document = httpx.get(stack.url(service, "/docs/openapi.json")).json()
+        document = httpx.get(stack.url(service, "/docs/openapi.json"), timeout=30).json()
         operations = [operation for item in document["paths"].values() for operation in item.values()]
         assert len(operations) >= 4, service
         assert all("400" in operation["responses"] for operation in operations), service

@@ -73,6 +73,6 @@ async def test_garbage_is_put_aside_and_nothing_else_is_delayed_or_lost(tmp_path
         assert found == expected
         assert (arrived, cases) == (GOOD, GOOD)
         for service in ("classifier", "routing"):
-            assert httpx.get(stack.url(service, "/readyz")).status_code == 200
-            state = httpx.get(stack.url(service, "/metrics")).text
+            assert httpx.get(stack.url(service, "/readyz"), timeout=30).status_code == 200
+            state = httpx.get(stack.url(service, "/metrics"), timeout=30).text
             assert 'otklik_consumer_state="paused"} 1.0' not in state

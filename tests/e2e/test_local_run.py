@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -191,9 +192,10 @@ def test_a_directory_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> N
 def test_a_service_that_always_ends_late_is_given_up_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It lives longer than what the supervisor takes for a failed start."""
-    dying = [sys.executable, "-c", "import time; time.sleep(3); raise SystemExit('there is no such model')"]
-    monkeypatch.setattr(local, "WAITING_SAID_S", 2.0)
+    """It lives longer than what the supervisor takes for a failed start, and than the broker takes to be ready: only
+    then is it waited for."""
+    dying = [sys.executable, "-c", "import time; time.sleep(6); raise SystemExit('there is no such model')"]
+    monkeypatch.setattr(local, "WAITING_SAID_S", 1.0)
     directory = Directory(tmp_path / "data")
     directory.make()
     environ = environment(directory.root, dict(zip(PORTS, pick(len(PORTS)), strict=True)))
@@ -208,7 +210,8 @@ def test_a_service_that_always_ends_late_is_given_up_with_its_last_words(
     finally:
         instance.stop()
     assert str(directory.log / "ingest.log") in str(error.value)
-    assert "Still waiting for ingest (2 s; its log is " in said[0]
+    # It looks five times a second, and on a busy machine a little less often.
+    assert re.match(r"Still waiting for ingest \([1-9] s; its log is ", said[0])
 
 
 @pytest.fixture

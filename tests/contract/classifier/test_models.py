@@ -61,7 +61,7 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
 
 
 async def live_in_replica(client: httpx.AsyncClient, version: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             replicas = (await client.get("/v1/models")).json()["replicas"]
             if replicas and replicas[0]["live"] == version:
@@ -204,7 +204,10 @@ async def test_who_may(client: httpx.AsyncClient, bus: Bus, published: tuple[str
     auditor, moderator, service = [await key(bus, role) for role in ("auditor", "moderator", "service")]
     coordinator = await key(bus, "coordinator", territory="root")
     # An unknown key makes a service look for it, but not for each of them at once.
-    await asyncio.sleep(1.5)
+    async with asyncio.timeout(30):
+        for headers in (auditor, coordinator, moderator, service):
+            while (await client.get("/v1/models", headers=headers)).status_code == 401:
+                await asyncio.sleep(0.1)
     assert (await client.get("/v1/models", headers=auditor)).status_code == 200
     bodies: dict[str, Any] = {"promote": {"version": None}, "rollback": {"revision": 0}, "shadow": {"version": None}}
     for headers in (auditor, coordinator, moderator, service):

@@ -85,7 +85,7 @@ async def test_a_relabelling_to_complaint_makes_a_case_and_teaches(town: World) 
     assert made["case_id"] is not None
     standing = await town.get("north", f"/v1/comments/{task['comment_id']}")
     assert (standing["tag"], standing["topic"], standing["state"]) == ("complaint", "water", "routed")
-    for _ in range(100):
+    for _ in range(1_000):
         labels = [msgspec.json.decode(raw) for raw in await town.published("labels.>")]
         ours = {label["kind"]: label for label in labels if label["comment"] == task["comment_id"]}
         if len(ours) == 2:

@@ -157,7 +157,7 @@ class World:
         event = CommentDeleted(id=id, platform=platform_of(page), page=page, received_at=utc_now())
         await self.bus.publish([Outgoing(event=event, msg_id=f"deleted:{id}")])
 
-    async def until(self, role: str, path: str, seen: Any, tries: int = 400) -> Any:
+    async def until(self, role: str, path: str, seen: Any, tries: int = 1_500) -> Any:
         """Asks until `seen` of the answer holds."""
         for _ in range(tries):
             answer = await self.call(role, "GET", path)

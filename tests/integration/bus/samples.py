@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import nats.errors
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RawStreamMsg
 
 from shared.bus import Bus, Consumer, Delivered, Outgoing, Patience
@@ -150,7 +151,7 @@ async def stored(bus: Bus, stream: str) -> list[RawStreamMsg]:
         config=ConsumerConfig(deliver_policy=DeliverPolicy.ALL, ack_policy=AckPolicy.NONE, inactive_threshold=10.0),
     )
     while len(found) < state.messages:
-        for message in await subscription.fetch(500, timeout=5.0):
+        for message in await subscription.fetch(500, timeout=20.0):
             sequence = message.metadata.sequence.stream
             found.append(RawStreamMsg(subject=message.subject, seq=sequence, data=message.data))
     name = (await subscription.consumer_info()).name
@@ -161,7 +162,14 @@ async def stored(bus: Bus, stream: str) -> list[RawStreamMsg]:
 
 async def unfinished(bus: Bus, spec: ConsumerSpec) -> tuple[int, int]:
     """How many messages the durable has not delivered, and how many it has delivered and not seen acknowledged."""
-    info = await bus.jetstream.consumer_info(spec.stream, spec.durable)
+    end = time.monotonic() + WITHIN_SECONDS
+    while True:
+        try:
+            info = await bus.jetstream.consumer_info(spec.stream, spec.durable)
+            break
+        except nats.errors.TimeoutError:
+            # Both the broker and who asks may be busy with hundreds of megabytes.
+            assert time.monotonic() < end, f"{spec.durable} is not told of"
     return int(info.num_pending or 0), int(info.num_ack_pending or 0)
 
 

@@ -69,6 +69,21 @@ async def test_it_comes_back_after_the_password_was_wrong_for_a_while(bus: Bus, 
     assert handle.sequences == [1, 2]
 
 
+async def test_a_connection_that_was_refused_is_closed_at_once(bus: Bus, broker: Broker) -> None:
+    broker.accept("k-another")
+    await until(lambda: not bus.connected, "the loss of the connection")
+    tried: list[asyncio.StreamWriter] = []
+
+    def again() -> bool:
+        writer = bus.client._transport._io_writer
+        if writer not in tried:
+            tried.append(writer)
+        return len(tried) == 4
+
+    await until(again, "three attempts")
+    assert all(writer.transport.is_closing() for writer in tried[:-1])
+
+
 async def test_it_comes_back_though_the_library_gave_up_for_good(bus: Bus) -> None:
     """So it does when the broker reports an error of the connection's own, such as too long a subject."""
     handle = Recorder()
@@ -93,7 +108,7 @@ async def test_streams_are_declared_again_over_a_connection_made_anew(bus: Bus) 
     await given_up.publish("x." + "y" * 5_000, b"")
     await until(lambda: given_up.is_closed and bus.connected, "a new connection")
 
-    for _ in range(200):
+    for _ in range(600):
         with contextlib.suppress(Unavailable):
             assert await bus.publish(comments(2))
             break
@@ -130,6 +145,5 @@ async def test_draining_leaves_no_task_behind(broker: Broker) -> None:
     broker.kill()
     async with await Bus.connect(broker.url, name="test"):
         pass
-    await asyncio.sleep(0.1)
 
-    assert asyncio.all_tasks() == before
+    await until(lambda: asyncio.all_tasks() == before, "the end of all tasks")

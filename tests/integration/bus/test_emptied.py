@@ -29,7 +29,7 @@ async def test_streams_are_declared_again_on_a_broker_that_lost_its_disk(broker:
             return 0
 
         sequence = 0
-        for _ in range(100):
+        for _ in range(300):
             if sequence := await published():
                 break
             await asyncio.sleep(0.1)

@@ -28,7 +28,8 @@ from tests.integration.bus.samples import (
     until,
 )
 
-IMPATIENT = msgspec.structs.replace(CLASSIFIER_COMMENTS, ack_wait=0.6)
+IMPATIENT = msgspec.structs.replace(CLASSIFIER_COMMENTS, ack_wait=1.5)
+"""Redelivered soon; a sign of life may still come a second late on a busy machine."""
 
 
 class Promising:
@@ -83,7 +84,7 @@ async def test_what_is_promised_is_kept_alive(bus: Bus, connect: Connect) -> Non
     async with running(consumer(bus, spec, handle)):  # type: ignore[arg-type]  # a handler like the other
         await held(bus, 1)
         async with running(consumer(await connect(), spec, other)):
-            await asyncio.sleep(3 * spec.ack_wait)
+            await asyncio.sleep(2 * spec.ack_wait)
         handle.promises[2].set_result(None)
         await all_done(bus, spec)
 
@@ -247,8 +248,8 @@ async def test_a_probe_does_not_wait_for_ever_for_a_promise(bus: Bus, monkeypatc
     async with running(part):
         await until(lambda: bool(handle.promises), "the probe")
         probed = time.monotonic()
-        await until(lambda: part.loop_age() < 0.05, "the next turn")
-        assert time.monotonic() - probed < 0.6
+        await until(lambda: part.loop_age() < time.monotonic() - probed, "the next turn")
+        assert not handle.promises[11].done()
         handle.promises[11].set_result(None)
         await all_done(bus, CLASSIFIER_COMMENTS)
 

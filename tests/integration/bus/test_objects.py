@@ -86,7 +86,7 @@ async def break_off(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with monkeypatch.context() as patch:
         patch.setattr(nats.js.JetStreamContext, "publish", silent)
-        patch.setattr(module, "WRITE_SECONDS", 1.0)
+        patch.setattr(module, "WRITE_SECONDS", 2.0)
         with pytest.raises(Unavailable):
             await objects.put("broken", LARGE, max_bytes=LIMIT)
 
@@ -125,7 +125,7 @@ async def test_nothing_is_swept_away_while_a_description_cannot_be_read(
 async def test_a_missing_chunk_is_damage_and_no_silence(objects: Objects, bus: Bus) -> None:
     await objects.put("one", LARGE, max_bytes=LIMIT)
     await bus.jetstream.delete_msg("OBJ_models", 2)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         with pytest.raises(DamagedObject, match="one is damaged"):
             await objects.get("one", max_bytes=LIMIT)
 

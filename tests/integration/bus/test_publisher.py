@@ -113,8 +113,8 @@ async def test_after_a_kill_in_the_middle_the_same_publish_again_stores_every_ev
 ) -> None:
     events = comments(12_000)
     watcher = await connect()
-    publishing = asyncio.create_task(bus.publish(events, timeout=1.0))
-    while (await watcher.jetstream.stream_info("COMMENTS")).state.messages == 0:
+    publishing = asyncio.create_task(bus.publish(events, timeout=3.0))
+    while not publishing.done() and (await watcher.jetstream.stream_info("COMMENTS")).state.messages == 0:
         await asyncio.sleep(0)
 
     broker.kill()

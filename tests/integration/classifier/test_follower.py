@@ -11,6 +11,7 @@ import pytest
 
 from services.classifier.life import follower as module
 from services.classifier.life.registry import Loaded, Registry
+from services.classifier.life.replica import Replica
 from services.classifier.life.standing import Pointers
 from services.classifier.life.succession import Succession
 from shared.bus import Bus
@@ -21,7 +22,7 @@ from tests.fixtures.variants import damage
 from tests.integration.classifier.conftest import replica
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)
@@ -45,7 +46,17 @@ def followed(place: str) -> float:
 
 
 async def judges_with(version: str, *replicas: Succession) -> None:
-    await until(lambda: all(one.live.model.version == version for one in replicas), 5.0)
+    await until(lambda: all(one.live.model.version == version for one in replicas))
+
+
+async def told(one: Succession, *live: str) -> list[Replica]:
+    """What the replicas tell of themselves, once they judge with these versions."""
+    async with asyncio.timeout(20):
+        while True:
+            found = await one.replicas.all()
+            if [item.live for item in found] == [*live]:
+                return found
+            await asyncio.sleep(0.05)
 
 
 async def test_every_replica_follows_within_seconds(
@@ -63,10 +74,9 @@ async def test_every_replica_follows_within_seconds(
         await judges_with(first, one, other)
         await pointers.roll_back(by="test")
         await judges_with(base.model.version, one, other)
-        await asyncio.sleep(1.5)
+        found = await told(one, base.model.version, base.model.version)
         assert followed("live") == 1
-        found = await one.replicas.all()
-        assert [(item.live, item.live_problem) for item in found] == [(base.model.version, None)] * 2
+        assert [item.live_problem for item in found] == [None, None]
     assert await one.replicas.all() == []
 
 
@@ -89,11 +99,11 @@ async def test_a_damaged_version_leaves_the_one_before_and_is_taken_once_it_is_m
         await until(lambda: one.follower.replica().live_problem is not None)
         assert one.live.model.version == first
         assert followed("live") == 0
-        await asyncio.sleep(1.2)
-        (told,) = await one.replicas.all()
-        assert told.live == first
-        assert told.live_problem is not None
-        assert second in told.live_problem
+        async with asyncio.timeout(20):
+            while (known := (await one.replicas.all())[0]).live_problem is None:
+                await asyncio.sleep(0.05)
+        assert known.live == first
+        assert second in known.live_problem
 
         # One that starts now judges with the one before as well, not with the packaged model.
         late = replica(bus, base)

@@ -122,7 +122,7 @@ async def test_on_stop_what_is_held_goes_on(bus: Bus) -> None:
         assert await count(bus) == 0
         told = time.monotonic()
     # It does not wait for an embedder that hangs; the consumer's fetch takes up to two seconds.
-    assert time.monotonic() - told < 6.0
+    assert time.monotonic() - told < 15.0
     embedder.close()
 
     events = await tagged(bus)
@@ -149,7 +149,7 @@ async def test_a_service_that_stops_kills_an_embedder_that_hangs(
         await tagged_are(bus, 1)
         assert made[0].pid == process
         told = time.monotonic()
-    assert time.monotonic() - told < 6.0
+    assert time.monotonic() - told < 15.0
     assert not Path(f"/proc/{process}").exists()
     once(await tagged(bus), 1)
 

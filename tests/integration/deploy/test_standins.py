@@ -60,7 +60,7 @@ def process(module: str, *options: str) -> Iterator[dict[str, str]]:
         yield {each["platform"]: each["address"] for each in told}
     finally:
         started.terminate()
-        started.communicate(timeout=10)
+        started.communicate(timeout=60)
     assert started.returncode == 0
 
 
@@ -72,7 +72,7 @@ def addresses() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(params=PLATFORMS)
 def client(request: pytest.FixtureRequest, addresses: dict[str, str]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=addresses[request.param], trust_env=False) as client:
+    with httpx.Client(base_url=addresses[request.param], trust_env=False, timeout=30) as client:
         yield client
 
 
@@ -129,7 +129,7 @@ def test_a_long_id_is_broken_before_it_runs_out_of_the_page(client: httpx.Client
 
 def test_a_page_promises_no_answer_where_only_a_person_can_write_one(addresses: dict[str, str]) -> None:
     for platform, address in addresses.items():
-        page = httpx.get(address, params={"lang": "en"}, trust_env=False).text
+        page = httpx.get(address, params={"lang": "en"}, trust_env=False, timeout=30).text
         assert ("Only a person can answer here" in page) == (platform == "ok")
         assert ("The answer appears below it." in page) == (platform != "ok")
 
@@ -181,7 +181,7 @@ def test_orders_that_make_no_sense_are_refused(client: httpx.Client) -> None:
 
 def test_the_page_answers_by_hand_where_the_platform_tells_so(addresses: dict[str, str]) -> None:
     for platform in PLATFORMS:
-        with httpx.Client(base_url=addresses[platform], trust_env=False) as client:
+        with httpx.Client(base_url=addresses[platform], trust_env=False, timeout=30) as client:
             post = shown(client)["posts"][0]["id"]
             given = {"post": post, "text": "Воду дадут к вечеру", "who": "page"}
             answer = client.post("/standin/say", json=given)
@@ -196,7 +196,10 @@ def test_what_was_written_is_there_after_a_restart_and_numbers_go_on(platform: s
     module = f"deploy.standins.{platform}"
     made = set()
     for turn in range(3):
-        with process(module, "--keep", str(tmp_path)) as told, httpx.Client(base_url=told[platform]) as client:
+        with (
+            process(module, "--keep", str(tmp_path)) as told,
+            httpx.Client(base_url=told[platform], timeout=30) as client,
+        ):
             assert made == set(comments(client))
             post = shown(client)["posts"][0]["id"]
             for _ in range(2):

@@ -29,7 +29,7 @@ from tests.fixtures.acting import MemoryConnector, MemorySources, action, source
 
 PAGES = [f"vk:-{number}" for number in range(1, 9)]
 SPECS = [msgspec.structs.replace(spec, ack_wait=1.0) for spec in (INGEST_ACTIONS["vk"], INGEST_CANCELLATIONS)]
-TIMES = Times(attempt=0.5, hold=0.7, reconsider=0.1)
+TIMES = Times(attempt=0.5, hold=2.0, reconsider=0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +107,7 @@ async def running(*replicas: Replica) -> AsyncIterator[None]:
             await replica.end()
 
 
-async def told(bus: Bus, count: int, seconds: float = 30.0) -> list[Outcome]:
+async def told(bus: Bus, count: int, seconds: float = 60.0) -> list[Outcome]:
     """The outcomes, once there are so many and no action is left."""
     async with asyncio.timeout(seconds):
         while True:

@@ -370,22 +370,23 @@ async def test_a_cancellation_reaches_what_waits_for_its_turn(town: Town) -> Non
     carrying = asyncio.create_task(town.worker().carry(ordered))
     await asyncio.sleep(0.1)
     await town.journal.cancel({ordered.id}, utc_now())
-    await asyncio.wait_for(carrying, 5)
+    await asyncio.wait_for(carrying, 20)
     assert town.told.of(ordered).result == "failed"
 
 
 async def test_two_replicas_keep_a_page_to_one_at_a_time_and_its_pace(town: Town) -> None:
-    town.sources = MemorySources(source(pace_seconds=0.1))
+    town.sources = MemorySources(source(pace_seconds=0.4))
     town.connector.seconds = 0.02
     ordered = [action(utc_now()) for _ in range(8)]
-    replicas = [town.worker(), town.worker()]
+    # Nobody dies here, so that a long hold costs no time; a short one could pass while the machine is busy elsewhere.
+    replicas = [town.worker(times=Times(attempt=20.0, hold=20.0, reconsider=0.1)) for _ in range(2)]
     # Every action is delivered to both, as after a redelivery.
     await asyncio.gather(*(replica.carry(it) for it in ordered for replica in replicas))
     page = town.connector.page("vk:-1")
     assert sorted(page.effects) == sorted(it.id for it in ordered)
     assert page.most_at_once == 1
     gaps = [after - before for before, after in zip(page.began, page.began[1:], strict=False)]
-    # From record to record; a call comes a commit later.
+    # From record to record; a call comes a commit later, and on a busy machine still later.
     assert min(gaps) > 0.05
     assert {town.told.of(it).result for it in ordered} == {"done"}
 
@@ -413,7 +414,7 @@ async def test_a_hanging_page_delays_no_other(town: Town) -> None:
     await asyncio.sleep(0.05)
     began = asyncio.get_running_loop().time()
     await asyncio.gather(*(worker.carry(action(utc_now(), page=page)) for page in fast))
-    assert asyncio.get_running_loop().time() - began < 2.0
+    assert asyncio.get_running_loop().time() - began < 20.0
     assert all(not task.done() for task in stuck)
     for task in stuck:
         task.cancel()
@@ -458,7 +459,7 @@ async def test_told_to_stop_it_hands_back_what_waits(town: Town) -> None:
     promises = await worker.handle(batch)
     await asyncio.sleep(0.2)
     stop.set()
-    results = await asyncio.wait_for(asyncio.gather(*promises.values(), return_exceptions=True), 2)
+    results = await asyncio.wait_for(asyncio.gather(*promises.values(), return_exceptions=True), 20)
     assert all(isinstance(result, Transient) for result in results)
     assert town.told.outcomes == []
 

@@ -48,7 +48,7 @@ def source_in(max_: MaxStandin, **changes: object) -> Source:
 async def subscribed(max_: MaxStandin, url: str, secret: str = HOOK_SECRET) -> None:
     """The stand-in calls `url` from now on."""
     told = {"url": url, "secret": secret, "update_types": list(COMMENT_UPDATES)}
-    async with httpx.AsyncClient(headers={"Authorization": max_.token}) as client:
+    async with httpx.AsyncClient(headers={"Authorization": max_.token}, timeout=30) as client:
         assert (await client.post(f"{max_.address}/subscriptions", json=told)).json() == {"success": True}
 
 

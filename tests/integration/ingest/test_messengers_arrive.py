@@ -88,7 +88,7 @@ async def test_telegram_by_hook(database: Database) -> None:
         async with Service(database, source, Telegram(caller, address=telegram.address)) as service:
             url = f"{service.address}/hooks/telegram/town"
             told = {"url": url, "secret_token": HOOK_SECRET}
-            async with httpx.AsyncClient() as client:
+            async with httpx.AsyncClient(timeout=30) as client:
                 for broken in (f"{service.address}/hooks/telegram/other", f"{service.address}/hooks/max/town", url):
                     assert (await client.post(broken, json={"update_id": 1})).status_code == 403
                 await client.post(f"{telegram.address}/bot{telegram.token}/setWebhook", json=told)
@@ -132,7 +132,7 @@ async def test_max_by_hook(database: Database) -> None:
             database, source_of("max", f"max:{max_.chat}"), Max(caller, address=max_.address)
         ) as service:
             told = {"url": f"{service.address}/hooks/max/town", "secret": HOOK_SECRET}
-            async with httpx.AsyncClient(headers={"Authorization": TOKEN}) as client:
+            async with httpx.AsyncClient(headers={"Authorization": TOKEN}, timeout=30) as client:
                 await client.post(f"{max_.address}/subscriptions", json=told)
             post = max_.publish("Открыт каток")
             comment = max_.comment(post, "До скольки?")

@@ -186,7 +186,7 @@ async def test_nothing_acknowledged_is_lost_by_kills_and_nothing_is_stored_twice
             time.sleep(0.005)
         ingest.end(signal.SIGKILL)
         ingest.start()
-    citizen.join(timeout=60)
+    citizen.join(timeout=120)
     assert not citizen.is_alive()
     stored = [event.id for event in await ingest.stored() if isinstance(event, CommentCreated)]
     assert stored == [f"http:demo:c{group}-{place}" for group in range(groups) for place in range(size)]
@@ -253,11 +253,19 @@ def test_replay_waits_for_an_ingest_that_comes_late(ingest: Ingest, tmp_path: Pa
     file = tmp_path / "late.ndjson"
     file.write_text('{"id": 1, "text": "Вода?"}\n', encoding="utf-8")
     ingest.end(signal.SIGTERM)
-    threading.Timer(1.0, ingest.start).start()
-    done = ingest.replay(str(file))
-    assert done.returncode == 0, done.stderr
-    assert "does not answer (ConnectError); trying again" in done.stderr
-    assert done.stdout.startswith("1 rows: 1 accepted")
+    with subprocess.Popen(
+        [sys.executable, "-m", "services.ingest", "replay", str(file), "--url", ingest.url],
+        cwd=ROOT, env=ingest.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as replay:  # fmt: skip
+        try:
+            assert replay.stderr is not None
+            assert any("does not answer (ConnectError); trying again" in line for line in replay.stderr)
+            ingest.start()
+            out, err = replay.communicate(timeout=120)
+        finally:
+            replay.kill()
+    assert replay.returncode == 0, err
+    assert out.startswith("1 rows: 1 accepted")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from shared.bus import Bus
 TIMES = Times(ttl=2.0, announce=0.25, safe=1.2)
 WITHIN = TIMES.ttl + 2 * TIMES.announce
 """Seconds: the promise, plus what a busy machine takes, which the assertion adds."""
-BUSY = 1.0
+BUSY = 4.0
 
 
 class Replica:
@@ -114,7 +114,7 @@ async def fleet(nats_url: str) -> AsyncIterator[Fleet]:
 async def test_one_is_killed_one_is_paused_and_nothing_is_held_twice(fleet: Fleet) -> None:
     for _ in range(3):
         await fleet.start()
-    await fleet.until(lambda: sorted(fleet.counts()) == [21, 21, 22], 5)
+    await fleet.until(lambda: sorted(fleet.counts()) == [21, 21, 22], 20)
     one, killed, paused = fleet.replicas
     assert {replica.leases.replicas() for replica in fleet.replicas} == {3}
 
@@ -128,10 +128,11 @@ async def test_one_is_killed_one_is_paused_and_nothing_is_held_twice(fleet: Flee
     print(f"after a pause all shards were held again within {took:.2f} s (promised: {WITHIN:.2f} s)")
     assert not paused.leases.held()
     paused.awake.set()
-    await fleet.until(lambda: sorted(fleet.counts()) == [0, 32, 32], 5)
+    await fleet.until(lambda: sorted(fleet.counts()) == [0, 32, 32], 20)
 
     await paused.stop()
-    took = await fleet.until(lambda: len(one.leases.held()) == SHARDS, 1 + BUSY)
+    assert set(await (await one.bucket(REPLICAS)).entries()) == {one.leases._session}, "who stops takes its leave"
+    await fleet.until(lambda: len(one.leases.held()) == SHARDS, WITHIN + BUSY)
     assert fleet.doubled == []
     assert fleet.looks > 200
 
@@ -139,11 +140,11 @@ async def test_one_is_killed_one_is_paused_and_nothing_is_held_twice(fleet: Flee
 async def test_a_machine_that_slept_gives_up_at_once_when_it_wakes(fleet: Fleet) -> None:
     for _ in range(2):
         await fleet.start()
-    await fleet.until(lambda: fleet.counts() == [32, 32], 5)
+    await fleet.until(lambda: fleet.counts() == [32, 32], 20)
     sleeper = fleet.replicas[0]
     sleeper.ahead = 3_600.0
     assert not sleeper.leases.held()
-    await fleet.until(lambda: sum(fleet.counts()) == SHARDS and fleet.counts()[0] == 32, 3 * WITHIN)
+    await fleet.until(lambda: sum(fleet.counts()) == SHARDS and fleet.counts()[0] == 32, 3 * WITHIN + BUSY)
     assert fleet.doubled == []
 
 

@@ -45,7 +45,7 @@ def source_in(telegram: TelegramStandin, **changes: object) -> Source:
 
 async def subscribed(telegram: TelegramStandin, url: str, secret: str = HOOK_SECRET) -> None:
     """The stand-in calls `url` from now on."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         told = {"url": url, "secret_token": secret, "allowed_updates": KINDS}
         answer = await client.post(f"{telegram.address}/bot{telegram.token}/setWebhook", json=told)
     assert answer.json() == {"ok": True, "result": True}

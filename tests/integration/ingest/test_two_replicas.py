@@ -18,6 +18,7 @@ from deploy.standins.vk import Access, VkStandin
 from deploy.standins.wire import Answer, Request, Wire
 from services.ingest.polling import LOOK_SECONDS, STARTS_A_SECOND
 from services.ingest.sources.leases import Times
+from services.ingest.sources.sharing import SHARDS
 from shared.bus import Bus
 from shared.events import CommentCreated, decode
 from tests.fixtures.stack import Stack
@@ -99,6 +100,16 @@ async def add_all(stack: Stack) -> None:
             assert answer.status_code == 201
 
 
+async def shared_out(*stacks: Stack) -> None:
+    """Returns once each holds its share: a stand-in does not see that a poll was left before its end, and would seem to
+    be asked by both when a source changes hands."""
+    async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(60):
+        for stack in stacks:
+            mine = f"\notklik_leases_held {SHARDS / len(stacks)}\n"
+            while mine not in (await client.get(stack.url("ingest", "/metrics"))).text:
+                await asyncio.sleep(0.1)
+
+
 async def stored(stack: Stack) -> list[str]:
     async with await Bus.connect(stack.nats_url, name="test") as bus:
         last = (await bus.jetstream.stream_info("COMMENTS")).state.last_seq
@@ -143,6 +154,7 @@ async def test_one_is_killed_and_the_other_takes_over_and_no_comment_is_lost_or_
             one.key = (
                 await asyncio.to_thread(one.run, "shared.auth", "create", "--role", "admin", "--name", "test", "-q")
             ).strip()
+            await shared_out(one, two)
             await add_all(one)
             await until(
                 lambda: len(watch.last) == len(GROUPS) and len(set(watch.readers().values())) == 2,

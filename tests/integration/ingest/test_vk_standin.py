@@ -26,7 +26,7 @@ from tests.integration.ingest.vk_town import GROUP, town
     ],
 )
 async def test_each_method_takes_the_tokens_that_the_schema_names(name: str, token: str, code: int) -> None:
-    async with town() as place, httpx.AsyncClient(trust_env=False) as client:
+    async with town() as place, httpx.AsyncClient(trust_env=False, timeout=30) as client:
         data = {"access_token": token, "v": "5.199"}
         answer = await client.post(f"{place.standin.address}/method/{name}", data=data)
         assert answer.json()["error"]["error_code"] == code

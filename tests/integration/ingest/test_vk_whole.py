@@ -31,7 +31,7 @@ class Fares:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -96,5 +96,5 @@ async def test_the_hook_over_repeats_and_an_outage() -> None:
             place.world.delete(place.post, number)
             await until(lambda: len(callback.deliveries) > 2)
             rig.stream.away = False
-            await asyncio.wait_for(callback.drained(), 10)
+            await asyncio.wait_for(callback.drained(), 20)
         assert [kind for kind, _ in desk.told] == ["comment.created", "comment.deleted"]

@@ -60,7 +60,7 @@ async def test_whoever_comes_beyond_the_bound_is_told_to_come_again(judging: Jud
 async def test_waiting_has_an_end_and_what_nobody_waits_for_is_not_judged(
     judging: Judging, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(classification, "JUDGE_SECONDS", 0.05)
+    monkeypatch.setattr(classification, "JUDGE_SECONDS", 1.0)  # so that the first is begun on a busy machine too
     given_up = await asyncio.gather(judging.judge(["а"]), judging.judge(["б"]), return_exceptions=True)
     assert [type(outcome) for outcome in given_up] == [Unavailable, Unavailable]
     monkeypatch.undo()
@@ -83,7 +83,7 @@ async def test_few_texts_are_read_carefully(careful: Judging) -> None:
 
 
 async def test_what_nobody_waits_for_any_more_is_not_read_carefully(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classification, "JUDGE_SECONDS", 0.05)
+    monkeypatch.setattr(classification, "JUDGE_SECONDS", 1.0)  # so that one is begun on a busy machine too
     embedder = ToyEmbedder(closed=True)
     with ThreadPoolExecutor(1) as executor:
         judging = Judging(Live(TwoMinds.load()), executor, embedder=embedder)

@@ -58,8 +58,12 @@ class Window:
         raise AssertionError(f"{awaited} did not come: {raw.decode(errors='replace')}")
 
     def press(self, keys: str, *awaited: str) -> str:
-        """Types, and looks."""
-        time.sleep(0.1)  # what is typed while the terminal changes its mode is thrown away
+        """Types, and looks. A line is read as it comes; a key only once the program listens for keys: what was typed
+        before is thrown away."""
+        deadline = time.monotonic() + WAIT
+        while not keys.endswith("\r") and termios.tcgetattr(self._end)[3] & termios.ICANON:
+            assert time.monotonic() < deadline, f"nobody listens for {keys!r}"
+            time.sleep(0.01)
         os.write(self._end, keys.encode())
         return self.see(*awaited)
 

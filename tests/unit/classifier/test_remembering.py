@@ -56,7 +56,9 @@ async def run(broker: Broker, *shared: Sequence[Sighting]) -> None:
         task = asyncio.create_task(remembering.run(broker.publish, stop))
         for part in shared:
             remembering.share(part)
-            await asyncio.sleep(0.1)
+            async with asyncio.timeout(20):
+                while remembering._unsent:
+                    await asyncio.sleep(0.01)
         assert not task.done()
         stop.set()
         await asyncio.wait_for(task, 10)

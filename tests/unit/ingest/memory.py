@@ -23,6 +23,7 @@ class MemoryStream:
     def __init__(self) -> None:
         self.stored: dict[str, CommentEvent] = {}
         self.batches: list[int] = []
+        self.called = 0
         self.away = False
         self.lose_next_acknowledgement = False
         self.gate = asyncio.Event()
@@ -30,6 +31,7 @@ class MemoryStream:
 
     async def publish(self, events: Sequence[Outgoing]) -> list[Published]:
         """As `Bus.publish`."""
+        self.called += 1
         await self.gate.wait()
         if self.away:
             raise Unavailable("the message broker is away")

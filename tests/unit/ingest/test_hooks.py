@@ -206,11 +206,13 @@ async def test_what_takes_long_is_answered_in_time_and_stored_all_the_same(
 async def test_a_platform_that_leaves_undoes_nothing(door: Door) -> None:
     door.desk.rig.stream.gate.clear()
     call = asyncio.create_task(door.call())
-    await asyncio.sleep(0.05)
-    call.cancel()
-    await asyncio.gather(call, return_exceptions=True)
-    door.desk.rig.stream.gate.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
+        while not door.desk.rig.stream.called:
+            await asyncio.sleep(0.01)
+        assert not call.done()
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        door.desk.rig.stream.gate.set()
         while not door.desk.told:
             await asyncio.sleep(0.01)
 
