@@ -17,8 +17,13 @@ def broker_url() -> str:
     broker's usual address; OTKLIK_NATS_URL itself goes before all of these."""
     if file := os.environ.get("OTKLIK_NATS_URL_FILE"):
         return Path(file).read_text(encoding="utf-8").strip()
+    return local_url() or DEFAULT_URL
+
+
+def local_url() -> str | None:
+    """What `make run` wrote into `broker.url` where it keeps its state; None where it never did."""
     local = Path(os.environ.get("OTKLIK_DATA_DIR", ".data")) / "broker.url"
-    return local.read_text(encoding="utf-8").strip() if local.exists() else DEFAULT_URL
+    return local.read_text(encoding="utf-8").strip() if local.exists() else None
 
 
 NATS_URL = click.option(

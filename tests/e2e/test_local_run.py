@@ -320,6 +320,12 @@ def test_what_is_written_on_a_stand_in_arrives_also_after_a_restart(run: Run) ->
     sources = run.get("ingest", "/v1/sources")["items"]
     assert [it["id"] for it in sources] == ["standin-max", "standin-ok", "standin-telegram", "standin-vk"]
     assert all(it["acting"] for it in sources)
+    for source in sources:
+        done = subprocess.run(
+            [sys.executable, "-m", "services.ingest", "source", "test", source["id"]],
+            cwd=ROOT, env=environment(run.directory.root, {}), capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode, "reads comments: yes" in done.stdout) == (0, True), done.stdout + done.stderr
     comments = [ask(run, platform, "Когда включат воду?") for platform in ("vk", "telegram", "max")]
     for comment in comments:
         assert until(lambda comment=comment: arrives(run, comment)), comment  # type: ignore[misc]  # bound at once
