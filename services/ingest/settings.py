@@ -12,9 +12,11 @@ from services.ingest.connectors.max import api as max_
 from services.ingest.connectors.ok import calls as ok
 from services.ingest.connectors.opening import Addresses
 from services.ingest.connectors.telegram import api as telegram
+from services.ingest.connectors.trust import bundle_fault
 from services.ingest.connectors.vk import api as vk
 from services.ingest.sources.vault import KEY_PATTERN
 from shared.obs.log import LogFormat, LogLevel
+from shared.settings import Check
 
 _ADDRESS = r"^https?://[^\s?#]+[^\s?#/]$(?!\n)"
 
@@ -48,6 +50,7 @@ class PlatformSettings(StoreSettings, frozen=True, kw_only=True):
             description="A file of certificates (PEM) that are trusted beside the system's, such as the national root "
             "that MAX may need."
         ),
+        Check(bundle_fault),
     ] = ""
     public_url: Annotated[
         str,

@@ -213,6 +213,32 @@ async def test_who_changed_it_is_kept(terminal: Terminal, nats_url: str) -> None
     assert TOKEN.encode() not in kept
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none", "cannot read {}: No such file or directory; a file of certificates in PEM form would be right"),
+        ("folder", "cannot read {}: Is a directory; a file of certificates in PEM form would be right"),
+        ("words", "{} holds no certificates in PEM form; a file that does would be right"),
+    ],
+)
+def test_a_bundle_of_certificates_that_is_none_is_named(
+    terminal: Terminal, tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "words").write_text("certificates")
+    path = str(tmp_path / name)
+    refused = terminal.source("list", OTKLIK_CA_BUNDLE=path)
+    assert (refused.exit_code, refused.output) == (1, f"Error: OTKLIK_CA_BUNDLE: {said.format(path)}\n")
+
+
+def test_ingest_names_a_bundle_that_is_none_with_all_else_that_is_wrong(tmp_path: Path) -> None:
+    settings = {"OTKLIK_CA_BUNDLE": str(tmp_path / "none"), "OTKLIK_AUTHOR_KEY": "short"}
+    refused = CliRunner().invoke(main, ["serve"], env=settings)
+    assert refused.exit_code == 1
+    for variable in settings:
+        assert f"{variable}: " in refused.output
+
+
 def test_an_absent_broker_is_said_in_plain_words(terminal: Terminal) -> None:
     done = terminal.source("list", OTKLIK_NATS_URL="nats://127.0.0.1:1")
     assert done.exit_code == 1
