@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import http.client
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from rich.console import Console
 
 from deploy.local import figures, screen
+from deploy.local.__main__ import invitation
+from deploy.local.directory import Directory
 from deploy.local.figures import Figures, Gauges
+from deploy.local.instance import Instance
 from deploy.local.ports import BrokerPorts, Ports
 
 PORTS = Ports(ingest=1, classifier=2, routing=3, broker=BrokerPorts(client=4, monitor=5), standins={})
@@ -21,6 +26,12 @@ def test_a_name_is_shown_as_it_is(name: str) -> None:
     with console.capture() as captured:
         console.print(screen.table(Figures(queued=[(name, 3)], waiting=3), [], "sent"))
     assert name in captured.get()
+
+
+def test_who_reads_real_pages_too_is_told_how_in_the_words_of_make(tmp_path: Path) -> None:
+    instance = cast(Instance, SimpleNamespace(ports=PORTS, directory=Directory(tmp_path)))
+    assert "`make run STANDINS=no` changes that" in invitation(instance, ["city-vk"])
+    assert "STANDINS=no" not in invitation(instance, [])
 
 
 @pytest.mark.parametrize(
