@@ -142,8 +142,7 @@ class Instance:
         Raises RunError with the log to look at.
         """
         self._supervisor.start()
-        broker = f"http://{ADDRESS}:{self.ports.broker.monitor}/healthz"
-        self._await("broker", broker, say)
+        self._await("broker", f"{self.ports.monitor}/healthz", say)
         self.command("admin-key", "shared.auth", *_admin_key(self.directory.admin_key))
         for service in SERVICES:
             self._await(service, f"{self.ports.url(service)}/readyz", say)

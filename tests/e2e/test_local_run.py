@@ -23,6 +23,7 @@ from deploy.local import instance as local
 from deploy.local.directory import Directory, RunError
 from deploy.local.ports import choose, is_free, pick
 from deploy.local.supervision import ROOT, Program
+from deploy.standins.region import NAMES
 from services.ingest.replay.command import ingest_url
 
 PORTS = (
@@ -168,8 +169,11 @@ def test_commands_beside_it_find_its_ports(tmp_path: Path, monkeypatch: pytest.M
     moved, again = (dict(zip(PORTS, map(str, pick(len(PORTS))), strict=True)) for _ in range(2))
     ports = choose(moved, directory.ports)
     assert ingest_url() == ports.url("ingest") == f"http://127.0.0.1:{moved['OTKLIK_INGEST_PORT']}"
+    noted = {name.removeprefix("OTKLIK_STANDIN_"): int(port) for name, port in again.items() if "STANDIN" in name}
     # The broker keeps its ports whatever becomes of the others.
-    assert choose(again, directory.ports).broker == ports.broker
+    assert choose(again, directory.ports, list(NAMES)).broker == ports.broker
+    written = json.loads(directory.ports.read_text())["standins"]
+    assert {f"{platform.upper()}_PORT": port for platform, port in written.items()} == noted
 
 
 def test_a_second_instance_on_the_same_directory_is_refused(run: Run) -> None:

@@ -28,6 +28,18 @@ def test_a_name_is_shown_as_it_is(name: str) -> None:
     assert name in captured.get()
 
 
+def test_what_counts_from_this_start_and_what_is_all_there_is_are_told_apart() -> None:
+    shown = Figures(accepted=5, tagged={"spam": 2}, waiting=7, dead=3)
+    since, now, *_ = screen.line(shown, [], "sent").split(" | ")
+    assert since == "since this start: accepted=5 again=0 complaint=0 question=0 other=0 spam=2"
+    assert now == "now: dead=3 open=7"
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(screen.table(shown, [], "sent"))
+    for words in ("Comments since this start", "dead letters that lie there", "Open cases now: 7"):
+        assert words in captured.get()
+
+
 def test_who_reads_real_pages_too_is_told_how_in_the_words_of_make(tmp_path: Path) -> None:
     instance = cast(Instance, SimpleNamespace(ports=PORTS, directory=Directory(tmp_path)))
     assert "`make run STANDINS=no` changes that" in invitation(instance, ["city-vk"])
