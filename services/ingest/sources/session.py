@@ -22,6 +22,7 @@ from services.ingest.sources.registry import SourceRegistry
 from services.ingest.sources.vault import VARIABLE, Vault
 from services.ingest.sources.whereabouts import whereabouts
 from shared.bus import Bus
+from shared.bus.address import absence
 from shared.clock import utc_now
 from shared.errors import OtklikError
 
@@ -39,7 +40,7 @@ def work_at_desk(
     async def session() -> T:
         async with asyncio.timeout(SECONDS), await Bus.connect(url, name="sources", replicas=replicas) as bus:
             if not bus.connected:
-                raise click.ClickException("no broker answers; is nats-server running, and is OTKLIK_NATS_URL right?")
+                raise click.ClickException(absence(bus))
             # Only now: what `make run` wrote before its broker answered is there.
             where = whereabouts(url)
             open_connectors = connect or opening(where.own.addresses(), NothingKnown())
