@@ -16,8 +16,13 @@ RATE ?=
 INGEST_PORT ?=
 CLASSIFIER_PORT ?=
 ROUTING_PORT ?=
-# STANDINS=no leaves out the test doubles of the platforms; else, where they listen.
+# STANDINS=no leaves out the test doubles of the platforms; else, where they listen. What is neither is refused: with a
+# yes that was meant as a no, real sources would not be read.
 STANDINS ?= yes
+YES := yes Yes YES true True TRUE on On ON 1
+NO := no No NO false False FALSE off Off OFF 0
+NO_STANDINS = $(if $(filter $(NO),$(STANDINS)),--no-standins,$(if $(filter-out $(YES),$(STANDINS)),$(error \
+	STANDINS=$(STANDINS) is neither yes, true, on or 1 nor no, false, off or 0)))
 STANDIN_VK_PORT ?=
 STANDIN_TELEGRAM_PORT ?=
 STANDIN_MAX_PORT ?=
@@ -48,7 +53,7 @@ setup: ## Make .venv from requirements.lock (PYTHON=… names the interpreter)
 .PHONY: run
 run: setup ## Run everything on this machine with the sample region (Ctrl-C stops it)
 	@$(RUN_ENV) exec $(PY) -m deploy.local $(if $(REPLAY),--replay "$(REPLAY)") $(if $(RATE),--rate $(RATE)) \
-		$(if $(filter no,$(STANDINS)),--no-standins)
+		$(NO_STANDINS)
 
 .PHONY: test
 test: setup ## Run the tests that need no Docker (TESTS=path PYTEST=options WORKERS=3)

@@ -8,14 +8,21 @@ names a file whose content is the value of `OTKLIK_X`, as container secrets want
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
 PREFIX = "OTKLIK_"
 S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Check(msgspec.Struct, frozen=True):
+    """Stands beside `Meta` in a field's annotation where neither type nor pattern can tell."""
+
+    fault: Callable[[Any], str | None]
+    """What is wrong with a value and what would be right; None for a good one. It names no secret."""
 
 
 class SettingsError(Exception):
@@ -48,12 +55,20 @@ def load_settings(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
                 wrong.append(f"{name}: not set, and there is no default")
             continue
         try:
-            values[field.name] = msgspec.convert(raw, hints[field.name], strict=False)
+            values[field.name] = value = msgspec.convert(raw, hints[field.name], strict=False)
         except msgspec.ValidationError as error:
             wrong.append(f"{name}: {error}")
+            continue
+        wrong += [f"{name}: {fault}" for fault in _faults(hints[field.name], value)]
     if wrong:
         raise SettingsError("; ".join(wrong))
     return kind(**values)
+
+
+def _faults(hint: Any, value: object) -> Iterator[str]:
+    for item in getattr(hint, "__metadata__", ()):
+        if isinstance(item, Check) and (fault := item.fault(value)) is not None:
+            yield fault
 
 
 def describe_settings(kind: type[msgspec.Struct]) -> Iterator[tuple[str, str, str]]:

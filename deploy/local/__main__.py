@@ -185,7 +185,7 @@ def invitation(instance: Instance, others: Sequence[str]) -> str:
     if others:
         told += (
             f"\n  Other sources ({len(others)}) are read from the stand-ins too, not from the real platforms: "
-            "--no-standins changes that.\n"
+            "`make run STANDINS=no` changes that (--no-standins without make).\n"
         )
     return told
 

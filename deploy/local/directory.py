@@ -25,6 +25,7 @@ class Directory:
         self.standins = self.root / "standins"
         self.lock = self.root / "lock"
         self.ports = self.root / "ports.json"
+        self.platforms = self.root / "platforms.json"
         self.author_key = self.root / "author.key"
         self.sources_key = self.root / "sources.key"
         self.broker_password = self.root / "broker.password"

@@ -1,4 +1,5 @@
-"""The figures that are shown while Otklik runs, read where an operator would read them: /metrics and the HTTP API."""
+"""The figures that are shown while Otklik runs, read where an operator would read them: /metrics, the HTTP API, and
+the broker's monitor."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.instance import DIRECT
-from deploy.local.ports import SERVICES, Ports
+from deploy.local.ports import Ports
 
 LONGEST_LIST = 10
 """Queues shown, the longest first."""
@@ -33,8 +34,38 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     queues: list[Backlog]
 
 
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stream holds."""
+
+    messages: int
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream of the broker."""
+
+    name: str
+    state: Stored
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose streams they are; we have one for all."""
+
+    stream_detail: list[Stream] = []
+
+
+class Monitor(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown of the broker's `GET /jsz?streams=true`."""
+
+    account_details: list[Account] = []
+
+    def stored(self, name: str) -> int:
+        """Messages in the stream `name`, 0 while there is none."""
+        streams = (stream for account in self.account_details for stream in account.stream_detail)
+        return sum(stream.state.messages for stream in streams if stream.name == name)
+
+
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What has happened since the services started, and what waits now."""
+    """What has happened since the services started, and what waits now, whenever it came."""
 
     accepted: int = 0
     duplicates: int = 0
@@ -45,6 +76,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0
     """Open cases of the COUNTED longest queues."""
     dead: int = 0
+    """Dead letters that lie there."""
 
 
 def totals(exposition: str, metric: str, label: str) -> Counter[str]:
@@ -67,23 +99,21 @@ class Gauges:
     def read(self, before: Figures) -> Figures:
         """The present figures; `before` fills in for a service that is away."""
         changes: dict[str, object] = {}
-        metrics = {service: self._get(f"{self._ports.url(service)}/metrics") for service in SERVICES}
-        if (text := metrics["ingest"]) is not None:
+        if (text := self._get(f"{self._ports.url('ingest')}/metrics")) is not None:
             taken = totals(text, "otklik_ingest_comments_total", "result")
             changes |= {"accepted": taken["accepted"], "duplicates": taken["duplicate"]}
-        if (text := metrics["classifier"]) is not None:
+        if (text := self._get(f"{self._ports.url('classifier')}/metrics")) is not None:
             changes["tagged"] = dict(totals(text, "otklik_tagged_total", "tag"))
-        texts = [text for text in metrics.values() if text is not None]
-        if len(texts) == len(SERVICES):
-            changes["dead"] = sum(totals(text, "otklik_dead_letters_total", "reason").total() for text in texts)
+        if (text := self._get(f"{self._ports.monitor}/jsz?streams=true", keyed=False)) is not None:
+            changes["dead"] = msgspec.json.decode(text, type=Monitor).stored("DEAD")
         if (text := self._get(f"{self._ports.url('routing')}/v1/stats?top={COUNTED}")) is not None:
             queues = msgspec.json.decode(text, type=Stats).queues
             changes["queued"] = [(queue.short_name, queue.open) for queue in queues[:LONGEST_LIST]]
             changes["waiting"] = sum(queue.open for queue in queues)
         return msgspec.structs.replace(before, **changes)
 
-    def _get(self, url: str) -> str | None:
-        bearer = {"Authorization": f"Bearer {self._key.read_text(encoding='ascii').strip()}"}
+    def _get(self, url: str, *, keyed: bool = True) -> str | None:
+        bearer = {"Authorization": f"Bearer {self._key.read_text(encoding='ascii').strip()}"} if keyed else {}
         try:
             with DIRECT.open(Request(url, headers=bearer), timeout=TIMEOUT_S) as answer:  # noqa: S310 - 127.0.0.1
                 return str(answer.read().decode())

@@ -14,6 +14,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
+import msgspec
 import psutil
 
 from deploy.local import leash
@@ -36,16 +37,19 @@ GIVEN_UP = ("FATAL", "UNKNOWN")
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """To this machine's own addresses, whatever http_proxy says."""
 REGION = ROOT / "deploy/sample/region"
+REACHING = (*(f"OTKLIK_{platform.upper()}_URL" for platform in NAMES), "OTKLIK_CA_BUNDLE", "OTKLIK_PUBLIC_URL")
+"""Ingest's settings by which it reaches the platforms, and they it."""
 
 
 def settings(directory: Directory, ports: Ports, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of everything that is started: what the caller has set, and above it what this run decides."""
+    """The environment of everything that is started: what the caller has set, and above it what this run decides.
+
+    Writes what commands beside this run go by.
+    """
     password = keep(directory.broker_password, new_password)
     keep(directory.author_key, new_password)
     keep(directory.sources_key, new_sealing_key)
     broker = f"nats://otklik:{password}@{ADDRESS}:{ports.broker.client}"
-    # Where commands started beside this run look for the broker (shared/bus/address.py).
-    write_private(directory.broker_url, broker)
     own = {
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
@@ -69,7 +73,13 @@ def settings(directory: Directory, ports: Ports, environ: Mapping[str, str]) -> 
         "OTKLIK_ROUTING_DATABASE_URL": f"sqlite:///{directory.root / 'routing.db'}",
     }
     kept = {name: value for name, value in environ.items() if name not in ("OTKLIK_AUTHOR_KEY", "OTKLIK_SOURCES_KEY")}
-    return {**defaults, **kept, **own}
+    made = {**defaults, **kept, **own}
+    # Where commands started beside this run look for the platforms (services/ingest/sources/whereabouts.py) and for
+    # the broker (shared/bus/address.py); in this order, so that who finds this run's broker finds its stand-ins.
+    reaching = {name: made[name] for name in REACHING if name in made}
+    write_private(directory.platforms, msgspec.json.encode(reaching).decode())
+    write_private(directory.broker_url, broker)
+    return made
 
 
 def broker_text(text: str) -> str:
@@ -132,8 +142,7 @@ class Instance:
         Raises RunError with the log to look at.
         """
         self._supervisor.start()
-        broker = f"http://{ADDRESS}:{self.ports.broker.monitor}/healthz"
-        self._await("broker", broker, say)
+        self._await("broker", f"{self.ports.monitor}/healthz", say)
         self.command("admin-key", "shared.auth", *_admin_key(self.directory.admin_key))
         for service in SERVICES:
             self._await(service, f"{self.ports.url(service)}/readyz", say)

@@ -38,6 +38,11 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
         """The root address of `service`."""
         return f"http://{ADDRESS}:{getattr(self, service)}"
 
+    @property
+    def monitor(self) -> str:
+        """The root address of the broker's own figures."""
+        return f"http://{ADDRESS}:{self.broker.monitor}"
+
     def page(self, platform: Platform) -> str:
         """The root address of a stand-in."""
         return f"http://{ADDRESS}:{self.standins[platform]}"
@@ -68,7 +73,7 @@ def pick(count: int) -> list[int]:
 
 
 def choose(environ: Mapping[str, str], remembered: Path, standins: Collection[Platform] = ()) -> Ports:
-    """The ports of this run, those of broker and services written to `remembered`, where commands beside it look.
+    """The ports of this run, also written to `remembered`, where commands beside it look.
 
     Raises RunError for a number that is none, is given twice, or is taken.
     """
@@ -80,7 +85,8 @@ def choose(environ: Mapping[str, str], remembered: Path, standins: Collection[Pl
         if platform in standins
     }
     ports = Ports(broker=_broker(environ, remembered), standins=doubles, **services)
-    write_private(remembered, msgspec.json.encode({**msgspec.structs.asdict(ports.broker), **services}).decode())
+    noted = {**msgspec.structs.asdict(ports.broker), **services, "standins": doubles}
+    write_private(remembered, msgspec.json.encode(noted).decode())
     return ports
 
 

@@ -24,10 +24,11 @@ def table(figures: Figures, conditions: Sequence[Condition], stream: str) -> Ren
         counts.add_row("sent again", str(figures.duplicates))
     for tag in TAGS:
         counts.add_row(f"tagged {tag}", str(figures.tagged.get(tag, 0)))
-    counts.add_row("dead letters", Text(str(figures.dead), style="bold red" if figures.dead else ""))
+    counts.add_section()
+    counts.add_row("dead letters that lie there", Text(str(figures.dead), style="bold red" if figures.dead else ""))
 
-    queues = Table(title=f"Open cases: {figures.waiting}", title_justify="left", show_header=False)
-    queues.add_column(overflow="ellipsis", no_wrap=True, max_width=60)
+    queues = Table(title=f"Open cases now: {figures.waiting}", title_justify="left", show_header=False)
+    queues.add_column(overflow="ellipsis", no_wrap=True, min_width=20, max_width=60)  # the title fits above it
     queues.add_column(justify="right")
     for institution, waiting in figures.queued:
         queues.add_row(Text(institution), str(waiting))
@@ -44,8 +45,8 @@ def line(figures: Figures, conditions: Sequence[Condition], stream: str) -> str:
     tags = " ".join(f"{tag}={figures.tagged.get(tag, 0)}" for tag in TAGS)
     queues = ", ".join(f"{institution}: {waiting}" for institution, waiting in figures.queued)
     return (
-        f"accepted={figures.accepted} again={figures.duplicates} "
-        f"{tags} dead={figures.dead} open={figures.waiting} | {queues or 'no open cases'}"
+        f"since this start: accepted={figures.accepted} again={figures.duplicates} {tags}"
+        f" | now: dead={figures.dead} open={figures.waiting} | {queues or 'no open cases'}"
         f" | {stream} | {health(conditions)}"
     )
 

@@ -12,9 +12,11 @@ from services.ingest.connectors.max import api as max_
 from services.ingest.connectors.ok import calls as ok
 from services.ingest.connectors.opening import Addresses
 from services.ingest.connectors.telegram import api as telegram
+from services.ingest.connectors.trust import bundle_fault
 from services.ingest.connectors.vk import api as vk
 from services.ingest.sources.vault import KEY_PATTERN
 from shared.obs.log import LogFormat, LogLevel
+from shared.settings import Check
 
 _ADDRESS = r"^https?://[^\s?#]+[^\s?#/]$(?!\n)"
 
@@ -34,7 +36,7 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlatformSettings(StoreSettings, frozen=True, kw_only=True):
-    """Where platforms are reached: what `serve` and the commands about sources need."""
+    """Where platforms are reached, and they reach ingest: what `serve` and the commands about sources need."""
 
     vk_url: Annotated[str, Meta(pattern=_ADDRESS, description="VK's API.")] = vk.BASE
     telegram_url: Annotated[
@@ -47,6 +49,15 @@ class PlatformSettings(StoreSettings, frozen=True, kw_only=True):
         Meta(
             description="A file of certificates (PEM) that are trusted beside the system's, such as the national root "
             "that MAX may need."
+        ),
+        Check(bundle_fault),
+    ] = ""
+    public_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(|https?://[^\s/?#]+[^\s?#]*)$(?!\n)",
+            description="The address at which ingest is seen from the internet, as in https://otklik.example: "
+            "platforms call it.",
         ),
     ] = ""
 
@@ -84,14 +95,6 @@ class Settings(PlatformSettings, frozen=True, kw_only=True):
             pattern=KEY_PATTERN,
             description="Keys that seal the sources' credentials, separated by commas: the first seals, all open. "
             "Without one no sources are read and none can be added.",
-        ),
-    ] = ""
-    public_url: Annotated[
-        str,
-        Meta(
-            pattern=r"^(|https?://[^\s/?#]+[^\s?#]*)$(?!\n)",
-            description="The address at which ingest is seen from the internet, as in https://otklik.example: "
-            "platforms call it.",
         ),
     ] = ""
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"

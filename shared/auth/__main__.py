@@ -17,7 +17,7 @@ from shared.auth.keyring import BUCKET
 from shared.auth.record import ROLES, KeyRecord, Role, Scope, scope_problem
 from shared.auth.registry import KeyRegistry
 from shared.bus import Bus
-from shared.bus.address import NATS_REPLICAS, NATS_URL, NO_BROKER
+from shared.bus.address import NATS_REPLICAS, NATS_URL, absence
 from shared.clock import new_id, utc_now
 from shared.errors import OtklikError
 from shared.obs import configure_logging
@@ -32,7 +32,7 @@ def _run(url: str, replicas: int, work: Callable[[KeyRegistry], Awaitable[T]]) -
         async with asyncio.timeout(TIMEOUT):
             async with await Bus.connect(url, name="auth", replicas=replicas) as bus:
                 if not bus.connected:
-                    raise click.ClickException(NO_BROKER)
+                    raise click.ClickException(absence(bus))
                 await bus.ensure()
                 bucket = await bus.bucket(BUCKET)
                 return await work(KeyRegistry(bucket, clock=utc_now, new_id=new_id, random_bytes=secrets.token_bytes))

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from shared.bus import dead, pages
-from shared.bus.address import NATS_URL, NO_BROKER
+from shared.bus.address import NATS_URL, absence
 from shared.bus.connection import Bus
 from shared.errors import OtklikError
 from shared.obs import configure_logging
@@ -22,7 +22,7 @@ def _run(url: str, work: Callable[[Bus], Awaitable[None]]) -> None:
     async def session() -> None:
         async with await Bus.connect(url, name="ops") as bus:
             if not bus.connected:
-                raise click.ClickException(NO_BROKER)
+                raise click.ClickException(absence(bus))
             await work(bus)
 
     try:

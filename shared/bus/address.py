@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from shared.bus.connection import Bus
+
 DEFAULT_URL = "nats://127.0.0.1:4222"
 NO_BROKER = "no broker answers; `make run` starts one here, OTKLIK_NATS_URL names another"
-"""What a command says that finds none."""
+REFUSED = "the broker refuses the user or password; OTKLIK_NATS_URL has both before the host: nats://user:password@host"
 
 
 def broker_url() -> str:
@@ -17,8 +19,18 @@ def broker_url() -> str:
     broker's usual address; OTKLIK_NATS_URL itself goes before all of these."""
     if file := os.environ.get("OTKLIK_NATS_URL_FILE"):
         return Path(file).read_text(encoding="utf-8").strip()
+    return local_url() or DEFAULT_URL
+
+
+def local_url() -> str | None:
+    """What `make run` wrote into `broker.url` where it keeps its state; None where it never did."""
     local = Path(os.environ.get("OTKLIK_DATA_DIR", ".data")) / "broker.url"
-    return local.read_text(encoding="utf-8").strip() if local.exists() else DEFAULT_URL
+    return local.read_text(encoding="utf-8").strip() if local.exists() else None
+
+
+def absence(bus: Bus) -> str:
+    """What a command says that finds no broker, or one that does not let it in."""
+    return REFUSED if bus.refused else NO_BROKER
 
 
 NATS_URL = click.option(

@@ -48,6 +48,7 @@ class Bus:
         self._due = True
         self._closing = False
         self._complained_at = -COMPLAIN_SECONDS
+        self._refused = False
 
     @classmethod
     async def connect(cls, url: str, *, name: str, replicas: int = 1) -> Bus:
@@ -94,10 +95,14 @@ class Bus:
                 return
 
     async def _on_error(self, error: Exception) -> None:
+        if not isinstance(error, ConnectionResetError):  # a refusal's own end may overtake it
+            self._refused = _is_refusal(error)
         now = time.monotonic()
         if now - self._complained_at >= COMPLAIN_SECONDS:
             self._complained_at = now
-            log.warning("broker connection error", error=type(error).__name__)
+            log.warning(
+                "broker connection error", error="user or password refused" if self._refused else type(error).__name__
+            )
         # The library forgets a connection whose greeting failed, such as one that is refused, and leaves it open.
         if not self._client.is_connected and (transport := self._client._transport) is not None:
             transport.close()  # type: ignore[no-untyped-call]  # the library leaves it without a return type
@@ -124,6 +129,11 @@ class Bus:
     def connected(self) -> bool:
         """True while the broker answers on this connection."""
         return bool(self._client.is_connected)
+
+    @property
+    def refused(self) -> bool:
+        """True while a broker is there that takes neither this user nor its password, or wants some where none are."""
+        return self._refused and not self.connected
 
     @property
     def ready(self) -> bool:
@@ -226,3 +236,8 @@ class Bus:
 
     async def __aexit__(self, *_: Any) -> None:
         await self.drain()
+
+
+def _is_refusal(error: Exception) -> bool:
+    # At connecting the library raises its general error with the server's words, later one of a class of its own.
+    return isinstance(error, nats.errors.AuthorizationError) or "authorization violation" in str(error).lower()

@@ -24,6 +24,7 @@ from deploy.local import instance as local
 from deploy.local.directory import Directory, RunError
 from deploy.local.ports import choose, is_free, pick
 from deploy.local.supervision import ROOT, Program
+from deploy.standins.region import NAMES
 from services.ingest.replay.command import ingest_url
 
 PORTS = (
@@ -169,8 +170,11 @@ def test_commands_beside_it_find_its_ports(tmp_path: Path, monkeypatch: pytest.M
     moved, again = (dict(zip(PORTS, map(str, pick(len(PORTS))), strict=True)) for _ in range(2))
     ports = choose(moved, directory.ports)
     assert ingest_url() == ports.url("ingest") == f"http://127.0.0.1:{moved['OTKLIK_INGEST_PORT']}"
+    noted = {name.removeprefix("OTKLIK_STANDIN_"): int(port) for name, port in again.items() if "STANDIN" in name}
     # The broker keeps its ports whatever becomes of the others.
-    assert choose(again, directory.ports).broker == ports.broker
+    assert choose(again, directory.ports, list(NAMES)).broker == ports.broker
+    written = json.loads(directory.ports.read_text())["standins"]
+    assert {f"{platform.upper()}_PORT": port for platform, port in written.items()} == noted
 
 
 def test_a_second_instance_on_the_same_directory_is_refused(run: Run) -> None:
@@ -323,6 +327,12 @@ def test_what_is_written_on_a_stand_in_arrives_also_after_a_restart(run: Run) ->
     sources = run.get("ingest", "/v1/sources")["items"]
     assert [it["id"] for it in sources] == ["standin-max", "standin-ok", "standin-telegram", "standin-vk"]
     assert all(it["acting"] for it in sources)
+    for source in sources:
+        done = subprocess.run(
+            [sys.executable, "-m", "services.ingest", "source", "test", source["id"]],
+            cwd=ROOT, env=environment(run.directory.root, {}), capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode, "reads comments: yes" in done.stdout) == (0, True), done.stdout + done.stderr
     comments = [ask(run, platform, "Когда включат воду?") for platform in ("vk", "telegram", "max")]
     for comment in comments:
         assert until(lambda comment=comment: arrives(run, comment)), comment  # type: ignore[misc]  # bound at once

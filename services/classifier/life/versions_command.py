@@ -22,7 +22,7 @@ from services.classifier.life.wording import PACKAGED, base_folder, line_of, sha
 from services.classifier.manifest import ModelError, read_manifest
 from services.classifier.model import Model
 from shared.bus import Bus
-from shared.bus.address import NATS_REPLICAS, NATS_URL, NO_BROKER
+from shared.bus.address import NATS_REPLICAS, NATS_URL, absence
 from shared.clock import utc_now
 from shared.errors import Conflict, Fatal, Invalid, NotFound, OtklikError
 from shared.obs import configure_logging
@@ -39,7 +39,7 @@ def on_broker(url: str, replicas: int, work: Callable[[Bus], Awaitable[T]]) -> T
         async with asyncio.timeout(TIMEOUT):
             async with await Bus.connect(url, name="models", replicas=replicas) as bus:
                 if not bus.connected:
-                    raise click.ClickException(NO_BROKER)
+                    raise click.ClickException(absence(bus))
                 await bus.ensure()
                 return await work(bus)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import zlib
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -15,6 +14,7 @@ import msgspec
 
 from services.ingest.connectors.failure import NotSent, Unclear
 from services.ingest.connectors.gate import MAX_HOLD, Gate, Rate
+from services.ingest.connectors.trust import trust
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
@@ -50,9 +50,7 @@ class Caller:
         self, gate: Gate, *, ca_bundle: Path | None = None, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         """`ca_bundle` is trusted beside the system's own; raises OSError or ssl.SSLError where it cannot be read."""
-        context = ssl.create_default_context()
-        if ca_bundle is not None:
-            context.load_verify_locations(ca_bundle)
+        context = trust(ca_bundle)
         # At level INFO the library logs every address, and Telegram's hold the token.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from services.ingest.connectors.connector import Connector, Rights
@@ -20,12 +20,16 @@ from services.ingest.sources.vault import SealBroken
 from services.ingest.sources.view import ChangedSource, SourceView, Tested, Unreadable, view_of
 from shared.clock import Clock
 from shared.errors import Conflict, Unavailable
+from shared.events import Platform
 
 MAX_SOURCES = 10_000
 SETTLE_SECONDS = 10.0
 """How long a test waits just after the start."""
 TEST_SECONDS = 60.0
 """For all that a test asks of the platform."""
+
+Telling = Callable[[Platform, PlatformError | None], bool]
+"""Whether what a test saw, or what it failed by, tells how the source does at ingest too."""
 
 
 class SourceDesk:
@@ -41,8 +45,10 @@ class SourceDesk:
         public_url: str | None,
         clock: Clock,
         settled: asyncio.Event | None = None,
+        telling: Telling = lambda platform, error: True,
     ) -> None:
-        """`settled` is set once this replica counts in every platform's rates; before, nothing is asked of one."""
+        """`settled` is set once this replica counts in every platform's rates; before, nothing is asked of one.
+        What is not `telling` is the answer to a test and goes nowhere else."""
         self.registry = registry
         self._sources = sources
         self._health = health
@@ -50,6 +56,7 @@ class SourceDesk:
         self.public_url = public_url
         self._clock = clock
         self._settled = settled
+        self._telling = telling
 
     async def all(self) -> tuple[list[SourceView], list[Unreadable]]:
         """All sources by id, and what stands among them and cannot be read. Raises Unavailable."""
@@ -99,8 +106,17 @@ class SourceDesk:
             raise Conflict(f"{id}: {broken}") from broken
         await self._counted()
         rights, error = await _asked(connector, source)
+        if self._telling(kept.record.platform, error):
+            await self._note(source, rights, error)
+        return Tested(
+            works=rights is not None and rights.reads,
+            rights=rights,
+            error=None if error is None else trouble(error, self._clock(), source.secrets),
+        )
+
+    async def _note(self, source: Source, rights: Rights | None, error: PlatformError | None) -> None:
         if rights is not None:
-            self._health.tested(id, rights)
+            self._health.tested(source.id, rights)
             if rights.group is not None and rights.group != source.group:
                 await self._sources.moved(source, rights.group)
         if error is not None:
@@ -108,11 +124,6 @@ class SourceDesk:
         with suppress(Unavailable, TimeoutError):
             # The result is the answer; that others learn of it can wait for the next round.
             await self._health.tell(self._sources)
-        return Tested(
-            works=rights is not None and rights.reads,
-            rights=rights,
-            error=None if error is None else trouble(error, self._clock(), source.secrets),
-        )
 
     def _view(self, record: SourceRecord) -> SourceView:
         source, connector = self._sources.get(record.id), self._connectors.get(record.platform)

@@ -13,18 +13,18 @@ import click
 
 from services.ingest.connectors.gate import Gate
 from services.ingest.connectors.ok.connector import NothingKnown
-from services.ingest.connectors.opening import Addresses, Connect, opening
-from services.ingest.settings import PlatformSettings
+from services.ingest.connectors.opening import Connect, opening
 from services.ingest.sources.desk import SourceDesk
 from services.ingest.sources.follower import Sources
 from services.ingest.sources.health import Health
 from services.ingest.sources.leases import REPLICAS
 from services.ingest.sources.registry import SourceRegistry
 from services.ingest.sources.vault import VARIABLE, Vault
+from services.ingest.sources.whereabouts import whereabouts
 from shared.bus import Bus
+from shared.bus.address import absence
 from shared.clock import utc_now
 from shared.errors import OtklikError
-from shared.settings import SettingsError, load_settings
 
 T = TypeVar("T")
 SECONDS = 120.0
@@ -36,12 +36,14 @@ def work_at_desk(
 ) -> T:
     """What `work` returns; raises ClickException with plain words for whatever stands in the way."""
     vault = _vault()
-    open_connectors = connect or opening(_addresses(), NothingKnown())
 
     async def session() -> T:
         async with asyncio.timeout(SECONDS), await Bus.connect(url, name="sources", replicas=replicas) as bus:
             if not bus.connected:
-                raise click.ClickException("no broker answers; is nats-server running, and is OTKLIK_NATS_URL right?")
+                raise click.ClickException(absence(bus))
+            # Only now: what `make run` wrote before its broker answered is there.
+            where = whereabouts(url)
+            open_connectors = connect or opening(where.own.addresses(), NothingKnown())
             await bus.ensure()
             others = len(await (await bus.bucket(REPLICAS)).entries())
             # Beside the replicas that run, this command is one more that calls platforms.
@@ -51,8 +53,9 @@ def work_at_desk(
                     sources=Sources(bus, vault),
                     health=Health(bus, clock=utc_now),
                     connectors=connectors,
-                    public_url=os.environ.get("OTKLIK_PUBLIC_URL") or None,
+                    public_url=where.own.public_url or None,
                     clock=utc_now,
+                    telling=where.telling,
                 )
                 return await work(desk)
 
@@ -91,10 +94,3 @@ def _vault() -> Vault | None:
         return Vault.of(text)
     except ValueError as error:
         raise click.ClickException(f"{where}: {error}") from error
-
-
-def _addresses() -> Addresses:
-    try:
-        return load_settings(PlatformSettings).addresses()
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error

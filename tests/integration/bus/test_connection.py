@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+import pytest
 from structlog.testing import capture_logs
 
 from shared.bus import CLASSIFIER_COMMENTS, Bus
@@ -52,6 +53,17 @@ async def test_an_outage_is_complained_of_once(broker: Broker, connect: Connect)
         ["broker connection error", "broker connection lost"],
         ["broker connection lost", "broker connection error"],
     )
+
+
+@pytest.mark.parametrize("user", ["otklik:kwrong@", ""])
+async def test_a_broker_that_refuses_the_password_is_no_absent_one(broker: Broker, user: str) -> None:
+    with capture_logs() as entries:
+        async with await Bus.connect(f"nats://{user}127.0.0.1:{broker.port}", name="test") as bus:
+            assert (bus.connected, bus.refused) == (False, True)
+            broker.kill()
+            await until(lambda: not bus.refused, "the broker to be away")
+    assert "user or password refused" in [entry.get("error") for entry in entries]
+    assert "kwrong" not in str(entries)
 
 
 async def test_it_comes_back_after_the_password_was_wrong_for_a_while(bus: Bus, broker: Broker) -> None:

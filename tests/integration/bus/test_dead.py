@@ -64,6 +64,13 @@ async def bury(bus: Bus, *reasons: str) -> None:
         await all_done(bus, CLASSIFIER_COMMENTS)
 
 
+async def test_a_wrong_password_is_named_as_the_cause(broker: Broker) -> None:
+    ended = await command(broker, "list", url=f"nats://otklik:kwrong@127.0.0.1:{broker.port}")
+    assert (ended.status, ended.out) == (1, b"")
+    assert "Error: the broker refuses the user or password; OTKLIK_NATS_URL has both before the host" in ended.err
+    assert "kwrong" not in ended.err
+
+
 async def test_list_shows_one_line_a_letter_and_filters(bus: Bus, broker: Broker) -> None:
     await bury(bus, "no_page", "too_old", "no_page")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sysconfig
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from deploy.local.directory import Directory, RunError
@@ -48,6 +50,23 @@ def test_the_key_that_seals_credentials_is_made_once_and_is_one(tmp_path: Path) 
     first = key.read_text()
     settings(directory, PORTS, os.environ)
     assert key.read_text() == first
+
+
+def test_commands_beside_it_are_told_how_ingest_reaches_the_platforms(tmp_path: Path) -> None:
+    directory = Directory(tmp_path)
+    directory.make()
+    doubled = msgspec.structs.replace(PORTS, standins={"vk": 11, "ok": 14})
+    settings(directory, doubled, {"OTKLIK_MAX_URL": "http://relay.example", "OTKLIK_CA_BUNDLE": "/ca.pem"})
+    assert json.loads(directory.platforms.read_text()) == {
+        "OTKLIK_VK_URL": "http://127.0.0.1:11",
+        "OTKLIK_OK_URL": "http://127.0.0.1:14/fb.do",
+        "OTKLIK_MAX_URL": "http://relay.example",
+        "OTKLIK_CA_BUNDLE": "/ca.pem",
+        "OTKLIK_PUBLIC_URL": "http://127.0.0.1:1",
+    }
+    assert directory.platforms.stat().st_mode & 0o777 == 0o600
+    settings(directory, PORTS, {})
+    assert json.loads(directory.platforms.read_text()) == {}
 
 
 def test_compose_makes_a_key_that_opens_the_vault() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,6 +20,7 @@ from shared.bus import Bus
 
 ROOT = Path(__file__).parents[3]
 TOKEN = "1:bot-token-of-the-tests"
+NOWHERE = "http://127.0.0.1:1"
 
 
 class Terminal:
@@ -28,6 +33,7 @@ class Terminal:
             "OTKLIK_PUBLIC_URL": "https://otklik.example",
             "OTKLIK_SECRET_BOT_TOKEN": None,
             "OTKLIK_SOURCES_KEY": new_key(),
+            "OTKLIK_TELEGRAM_URL": NOWHERE,
         }
 
     def source(self, *arguments: str, stdin: str = "", **environment: str) -> Result:
@@ -74,7 +80,8 @@ def test_a_source_from_its_beginning_to_its_end(terminal: Terminal) -> None:
     assert secret not in changed.output
 
     tested = terminal.source("test", "city")
-    assert tested.exit_code in (0, 1)
+    assert (tested.exit_code, "not_reached" in tested.output) == (1, True)
+    assert "waiting" in terminal.source("show", "city").output, "the source is not to blame"
 
     assert terminal.source("remove", "city", stdin="n\n").exit_code == 1
     assert terminal.source("remove", "city", "--yes").exit_code == 0
@@ -109,6 +116,49 @@ def test_the_key_of_make_run_is_found_in_its_directory(terminal: Terminal, tmp_p
     assert terminal.add().exit_code == 0
     missing = terminal.source("list", OTKLIK_SOURCES_KEY_FILE=str(tmp_path / "none"))
     assert missing.output == f"Error: OTKLIK_SOURCES_KEY_FILE: there is no file {tmp_path / 'none'}\n"
+
+
+@pytest.fixture
+def standin() -> Iterator[str]:
+    """Telegram's address where something refuses every token."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = b'{"ok":false,"error_code":401,"description":"Unauthorized"}'
+            self.send_response(401)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        serving.join()
+
+
+def test_beside_make_run_its_platforms_are_asked(
+    terminal: Terminal, nats_url: str, tmp_path: Path, standin: str
+) -> None:
+    terminal.environment |= {"OTKLIK_PUBLIC_URL": None, "OTKLIK_TELEGRAM_URL": None}
+    (tmp_path / "broker.url").write_text(nats_url + "\n")
+    written = {"OTKLIK_TELEGRAM_URL": NOWHERE, "OTKLIK_PUBLIC_URL": "http://127.0.0.1:8001"}
+    (tmp_path / "platforms.json").write_text(json.dumps(written))
+    assert "http://127.0.0.1:8001/hooks/telegram/city" in terminal.add().output
+
+    # Seen at another address than ingest's, it tells nothing of the source.
+    assert "bad_credential" in terminal.source("test", "city", OTKLIK_TELEGRAM_URL=standin).output
+    assert "waiting" in terminal.source("show", "city").output
+
+    (tmp_path / "platforms.json").write_text(json.dumps(written | {"OTKLIK_TELEGRAM_URL": standin}))
+    assert "bad_credential" in terminal.source("test", "city").output
+    assert "no_credentials" in terminal.source("show", "city").output
 
 
 def test_keys_are_changed_as_the_guide_says(terminal: Terminal) -> None:
@@ -161,6 +211,32 @@ async def test_who_changed_it_is_kept(terminal: Terminal, nats_url: str) -> None
         kept = (await (await bus.bucket("sources")).entries())["city"]
     assert b'"added_by":"command ' in kept
     assert TOKEN.encode() not in kept
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none", "cannot read {}: No such file or directory; a file of certificates in PEM form would be right"),
+        ("folder", "cannot read {}: Is a directory; a file of certificates in PEM form would be right"),
+        ("words", "{} holds no certificates in PEM form; a file that does would be right"),
+    ],
+)
+def test_a_bundle_of_certificates_that_is_none_is_named(
+    terminal: Terminal, tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "words").write_text("certificates")
+    path = str(tmp_path / name)
+    refused = terminal.source("list", OTKLIK_CA_BUNDLE=path)
+    assert (refused.exit_code, refused.output) == (1, f"Error: OTKLIK_CA_BUNDLE: {said.format(path)}\n")
+
+
+def test_ingest_names_a_bundle_that_is_none_with_all_else_that_is_wrong(tmp_path: Path) -> None:
+    settings = {"OTKLIK_CA_BUNDLE": str(tmp_path / "none"), "OTKLIK_AUTHOR_KEY": "short"}
+    refused = CliRunner().invoke(main, ["serve"], env=settings)
+    assert refused.exit_code == 1
+    for variable in settings:
+        assert f"{variable}: " in refused.output
 
 
 def test_an_absent_broker_is_said_in_plain_words(terminal: Terminal) -> None:

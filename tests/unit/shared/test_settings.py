@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from shared.settings import SettingsError, describe_settings, load_settings
+from shared.settings import Check, SettingsError, describe_settings, load_settings
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +17,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ingest_port: Annotated[int, Meta(ge=1, le=65535, description="Port.")] = 8001
     migrate: Annotated[bool, Meta(description="Migrate at start.")] = True
     log_format: Annotated[Literal["auto", "json"], Meta(description="Form.")] = "auto"
+    even: Annotated[int, Meta(description="Even."), Check(lambda value: f"{value} is odd" if value % 2 else None)] = 0
 
 
 def test_defaults_hold_where_nothing_is_set() -> None:
@@ -46,8 +47,9 @@ def test_the_variable_wins_over_its_file(tmp_path: Path) -> None:
 
 def test_everything_wrong_is_named_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
-        load_settings(Settings, {"OTKLIK_INGEST_PORT": "many", "OTKLIK_LOG_FORMAT": "xml"})
+        load_settings(Settings, {"OTKLIK_INGEST_PORT": "many", "OTKLIK_LOG_FORMAT": "xml", "OTKLIK_EVEN": "3"})
     message = str(caught.value)
+    assert "OTKLIK_EVEN: 3 is odd" in message
     assert "OTKLIK_AUTHOR_KEY: not set" in message
     assert "OTKLIK_INGEST_PORT" in message
     assert "OTKLIK_LOG_FORMAT" in message
