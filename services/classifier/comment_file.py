@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import io
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO, ClassVar
 import msgspec
 
 from services.classifier.refusal import Refusal
+from shared.csv_rows import UNCLOSED, CsvError, CsvRow, csv_rows
 
 MAX_FIELD = 1024 * 1024
 """Characters of one field of a CSV file, sixteen times the longest comment; judging one takes some 70 bytes for each.
@@ -37,7 +37,8 @@ class CommentFileError(Refusal):
         "no_comments": "{file}: no comments in it",
         "spreadsheet": "{file}: a spreadsheet's own file; save it as “CSV UTF-8” in the spreadsheet",
         "encoding": "{file}, line {line}: not in UTF-8; save it as “CSV UTF-8” in the spreadsheet",
-        "csv": "{file}: not a CSV file: {reason}",
+        "csv": "{file}, line {line}: not CSV: {reason}",
+        "unclosed": "{file}, line {line}: " + UNCLOSED,
         "json": "{file}, line {line}: not a JSON object: {reason}",
         "no_column": "{file}: no column `{column}`; it has {names} (--column names another)",
         "no_text": "{file}, line {line}: no text in `{column}` (--column names another)",
@@ -103,8 +104,8 @@ def _comments(file: str, suffix: str, binary: BinaryIO, column: str) -> Iterator
             yield _comment(file, line, record, column)
     except OSError as error:
         raise CommentFileError("unreadable", file=file, reason=error.strerror, errno=error.errno) from error
-    except csv.Error as error:
-        raise CommentFileError("csv", file=file, reason=error) from error
+    except CsvError as error:
+        raise CommentFileError("csv", file=file, line=error.line, reason=error.reason) from error
 
 
 def _unmarked(lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
@@ -115,20 +116,27 @@ def _unmarked(lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]
 def _csv(
     file: str, number: int, header: bytes, lines: Iterator[tuple[int, bytes]], column: str
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    csv.field_size_limit(MAX_FIELD)
     decoded = _decoded(file, chain(((number, header),), lines))
     first = next(decoded)
-    delimiter = next((mark for mark in DELIMITERS if column in next(csv.reader([first], delimiter=mark), [])), None)
+    delimiter = next((mark for mark in DELIMITERS if column in _names(number, first, mark)), None)
     if delimiter is None:
-        names = ", ".join(next(csv.reader([first]), []))
+        names = ", ".join(_names(number, first, DELIMITERS[0]))
         raise CommentFileError("no_column", file=file, column=column, names=names)
-    reader = csv.reader(chain((first,), decoded), delimiter=delimiter)
-    columns, before = next(reader), number - 1
-    line = before + reader.line_num + 1
-    for fields in reader:
-        if fields:
-            yield line, dict(zip(columns, fields, strict=False))
-        line = before + reader.line_num + 1
+    rows = csv_rows(chain((first,), decoded), delimiter=delimiter, max_field=MAX_FIELD, first=number)
+    columns = _whole(file, next(rows))
+    for row in rows:
+        if row.fields:
+            yield row.line, dict(zip(columns, _whole(file, row), strict=False))
+
+
+def _names(number: int, header: str, delimiter: str) -> list[str]:
+    return next(csv_rows([header], delimiter=delimiter, max_field=MAX_FIELD, first=number)).fields
+
+
+def _whole(file: str, row: CsvRow) -> list[str]:
+    if row.unclosed:
+        raise CommentFileError("unclosed", file=file, line=row.line, last=row.last)
+    return row.fields
 
 
 def _decoded(file: str, lines: Iterator[tuple[int, bytes]]) -> Iterator[str]:

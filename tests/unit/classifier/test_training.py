@@ -232,6 +232,7 @@ def test_copies_do_not_make_enough_to_learn_from() -> None:
         ("a.csv", "text,toxic\nтекст,maybe\n", "line 2: toxic is 'maybe'"),
         ("a.csv", 'text,tag\n"а\nб",spam\n\nв,praise\n', "line 5: tag 'praise'"),
         ("a.csv", "text,tag\nа,spam\nб, в,spam\n", "line 3: 3 fields where the header has 2"),
+        ("a.csv", 'tag,text\nspam,а\nspam,"б\nother,в\n', "line 3: a quotation mark that opens"),
         ("a.jsonl", '{"text": "а", "tag": "spam"}\n\n{', "a.jsonl, line 3: not a JSON object"),
         ("a.jsonl", '\n{"text": "а", "tag": ["spam"]}', "a.jsonl, line 2: tag"),
         ("a.jsonl", '{"text": "а", "topic": ["water"]}', "a.jsonl, line 1: topic ['water'] is not in"),

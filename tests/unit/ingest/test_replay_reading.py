@@ -209,6 +209,8 @@ def test_an_unclosed_quotation_mark_is_named_and_swallows_nothing_silently(tmp_p
         (2, False, ""),
         (3, True, "a quotation mark that opens in this "),
     ]
+    path.write_text('id,text\n1,"да\n2,"нет"\n3,да\n', encoding="utf-8")
+    assert [(row.line, row.values) for row in RowFile(path).rows()] == [(2, None), (4, {"id": "3", "text": "да"})]
     path.write_text('id,text\n1,"да\nи нет"', encoding="utf-8")
     assert [row.values for row in RowFile(path).rows()] == [{"id": "1", "text": "да\nи нет"}]
     path.write_text('id,"text\n1,да\n', encoding="utf-8")
