@@ -14,6 +14,8 @@ from typing import TypeVar, get_type_hints
 
 import msgspec
 
+from shared.choices import told
+
 PREFIX = "OTKLIK_"
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -50,7 +52,7 @@ def load_settings(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
         try:
             values[field.name] = msgspec.convert(raw, hints[field.name], strict=False)
         except msgspec.ValidationError as error:
-            wrong.append(f"{name}: {error}")
+            wrong.append(f"{name}: {told(str(error), hints[field.name])}")
     if wrong:
         raise SettingsError("; ".join(wrong))
     return kind(**values)
