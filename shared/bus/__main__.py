@@ -13,9 +13,10 @@ from shared.bus import dead, pages
 from shared.bus.address import NATS_URL, NO_BROKER
 from shared.bus.connection import Bus
 from shared.errors import OtklikError
+from shared.numbers import WholeNumber
 from shared.obs import configure_logging
 
-NUMBER = click.IntRange(min=1)
+NUMBER = WholeNumber(min=1)
 
 
 def _run(url: str, work: Callable[[Bus], Awaitable[None]]) -> None:

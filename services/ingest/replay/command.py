@@ -20,6 +20,7 @@ from services.ingest.replay.report import BarDisplay, Display, PlainDisplay, Rej
 from services.ingest.replay.rows import Format, RowFile
 from services.ingest.replay.run import Replay, Task
 from shared.clock import utc_now
+from shared.numbers import WholeNumber
 
 DEFAULT_URL = "http://127.0.0.1:8001"
 INTERRUPTED = 130
@@ -66,7 +67,7 @@ def ingest_url() -> str:
 @click.option("--rate", type=float, metavar="N", help="Comments a second.")
 @click.option("--speed", default="max", show_default=True, metavar="max|original|×N", help="By the comments' times.")
 @click.option("--shift-to-now", is_flag=True, help="Move times: the last comment (with --speed the first) is now.")
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the file's first N rows.")
+@click.option("--limit", type=WholeNumber(min=0), metavar="N", help="Only the file's first N rows.")
 @click.option("--from-start", is_flag=True, help="Send again what was acknowledged in an earlier run.")
 @click.option(
     "--rejected", "rejected_path", type=click.Path(path_type=Path, dir_okay=False), help="CSV of all refusals."
