@@ -108,6 +108,17 @@ def test_a_field_is_told_once() -> None:
         settle(["id", "text"], {"id": Column(name="id")}, {"id": "1"}, PurePath("x.csv"))
 
 
+@pytest.mark.parametrize("page", ["demo", "fb:demo", ""])
+def test_a_page_without_its_platform_is_told_as_the_mistake_it_is(page: str) -> None:
+    columns = ["id", "text"]
+    with pytest.raises(ReplayError, match='--set page: must be the page with its platform, as in "http:demo"'):
+        settle(columns, {}, {"page": page}, PurePath("x.csv"))
+    assert settle(columns, {}, {"page": page, "platform": "vk"}, PurePath("x.csv")).constants["page"] == page
+    plan = settle([*columns, "page"], {}, {}, PurePath("x.csv"))
+    with pytest.raises(ValueError, match=r"^page: must be the page with its platform"):
+        to_submission(plan, {"id": "1", "text": "да", "page": page}, 2, MOSCOW)
+
+
 def test_lines_can_be_ids() -> None:
     plan = settle(["text"], dict([parse_map("id=@line")]), {}, PurePath("письма.csv"))
     assert plan.constants == {"page": "http:replay"}
