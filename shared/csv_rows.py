@@ -12,6 +12,10 @@ UNCLOSED = (
     "became part of it; close it, or double it where it belongs to the text"
 )
 
+SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How files of office programs begin, new and old, which people take for CSV."""
+SPREADSHEET = "a spreadsheet's own file; save it as “CSV UTF-8” in the spreadsheet"
+
 
 class CsvRow(msgspec.Struct, frozen=True, kw_only=True):
     """One row; `fields` is empty for a blank line."""

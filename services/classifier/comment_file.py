@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, ClassVar
 import msgspec
 
 from services.classifier.refusal import Refusal
-from shared.csv_rows import UNCLOSED, CsvError, CsvRow, csv_rows
+from shared.csv_rows import SPREADSHEET, SPREADSHEETS, UNCLOSED, CsvError, CsvRow, csv_rows
 
 MAX_FIELD = 1024 * 1024
 """Characters of one field of a CSV file, sixteen times the longest comment; judging one takes some 70 bytes for each.
@@ -24,8 +24,6 @@ DELIMITERS = (",", ";", "\t")
 IDS = ("id", "comment_id")
 JSON_SUFFIXES = (".jsonl", ".ndjson")
 STDIN = Path("-")
-_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""How files of office programs begin, new and old."""
 
 
 class CommentFileError(Refusal):
@@ -35,7 +33,7 @@ class CommentFileError(Refusal):
         "unreadable": "{file}: cannot be read ({reason})",
         "empty": "{file}: the file is empty",
         "no_comments": "{file}: no comments in it",
-        "spreadsheet": "{file}: a spreadsheet's own file; save it as “CSV UTF-8” in the spreadsheet",
+        "spreadsheet": "{file}: " + SPREADSHEET,
         "encoding": "{file}, line {line}: not in UTF-8; save it as “CSV UTF-8” in the spreadsheet",
         "csv": "{file}, line {line}: not CSV: {reason}",
         "unclosed": "{file}, line {line}: " + UNCLOSED,
@@ -96,7 +94,7 @@ def _comments(file: str, suffix: str, binary: BinaryIO, column: str) -> Iterator
         number, first = next(((number, raw) for number, raw in _unmarked(lines) if raw.strip()), (0, b""))
         if not first:
             raise CommentFileError("empty", file=file)
-        if first.startswith(_SPREADSHEETS):
+        if first.startswith(SPREADSHEETS):
             raise CommentFileError("spreadsheet", file=file)
         json = suffix in JSON_SUFFIXES or (suffix != ".csv" and first.lstrip().startswith(b"{"))
         records = _jsonl(file, chain(((number, first),), lines)) if json else _csv(file, number, first, lines, column)

@@ -11,7 +11,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 
-from shared.csv_rows import UNCLOSED, CsvError, csv_rows
+from shared.csv_rows import SPREADSHEET, SPREADSHEETS, UNCLOSED, CsvError, csv_rows
 from shared.events import Tag
 from shared.topics import TOPIC_IDS
 
@@ -43,6 +43,8 @@ def read_records(path: Path) -> tuple[str, list[tuple[int, dict[str, Any]]]]:
     """
     try:
         content = path.read_bytes()
+        if content.startswith(SPREADSHEETS):
+            raise TrainingError(f"{path}: {SPREADSHEET}")
         records = list(_csv(path) if path.suffix.lower() == ".csv" else _jsonl(path, content))
     except OSError as error:
         raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error

@@ -126,7 +126,10 @@ def replay(
     finally:
         display.close()
     seconds = time.monotonic() - began
-    click.echo(f"{totals.rows} rows: {totals}; {seconds:.1f} s, {totals.rows / max(seconds, 0.001):,.0f} rows/s")
+    rows_sent = f"{totals.rows} row{'' if totals.rows == 1 else 's'}"
+    click.echo(f"{rows_sent}: {totals}; {seconds:.1f} s, {totals.rows / max(seconds, 0.001):,.0f} rows/s")
+    if not skip and totals.rejected and totals.rejected == totals.rows:
+        raise click.ClickException("not one row was taken; the lines above say why")
 
 
 def read_key(given: Path | None) -> str:

@@ -14,7 +14,7 @@ import msgspec
 
 from services.ingest.reading import mend_surrogates
 from services.ingest.replay.fault import ReplayError
-from shared.csv_rows import UNCLOSED, CsvError, CsvRow, csv_rows
+from shared.csv_rows import SPREADSHEET, SPREADSHEETS, UNCLOSED, CsvError, CsvRow, csv_rows
 
 Format = Literal["csv", "ndjson"]
 EXTENSIONS: Mapping[str, Format] = {
@@ -43,19 +43,21 @@ class RowFile:
 
     def __init__(self, path: Path, form: Format | None = None, encoding: str = "utf-8-sig") -> None:
         """Raises ReplayError for a file that cannot be read or whose format is not known."""
-        found = form or EXTENSIONS.get(path.suffix.lower())
-        if found is None:
-            raise ReplayError(f"{path.name}: say what it is with --format csv or --format ndjson")
         self._path = path
-        self._form: Format = found
         self._encoding = encoding
         self._raw: io.BufferedReader | None = None
         try:
             with path.open("rb") as raw:
+                if raw.peek(4).startswith(SPREADSHEETS):
+                    raise ReplayError(f"{path.name}: {SPREADSHEET}")
                 self.digest = hashlib.file_digest(raw, "sha256").hexdigest()
                 self._size = raw.tell()
         except OSError as error:
             raise ReplayError(f"cannot read {path}: {error.strerror}") from error
+        found = form or EXTENSIONS.get(path.suffix.lower())
+        if found is None:
+            raise ReplayError(f"{path.name}: say what it is with --format csv or --format ndjson")
+        self._form: Format = found
 
     @property
     def share_read(self) -> float:

@@ -257,7 +257,7 @@ def test_replay_waits_for_an_ingest_that_comes_late(ingest: Ingest, tmp_path: Pa
     done = ingest.replay(str(file))
     assert done.returncode == 0, done.stderr
     assert "does not answer (ConnectError); trying again" in done.stderr
-    assert done.stdout.startswith("1 rows: 1 accepted")
+    assert done.stdout.startswith("1 row: 1 accepted")
 
 
 @pytest.mark.parametrize(
@@ -269,6 +269,7 @@ def test_replay_waits_for_an_ingest_that_comes_late(ingest: Ingest, tmp_path: Pa
         ("id,text\n1,2\n", ["--encoding", "cp0"], "Error: --encoding cp0: there is no such encoding"),
         ("id,text\n1,2\n", ["--key-file", "/nowhere"], "Error: no key: cannot read /nowhere"),
         ("id,text\n1,2\n", ["--rejected", "/nowhere/x"], "Error: cannot write /nowhere/x"),
+        ('id,text\n1,"2\n3,4\n', [], "Error: not one row was taken; the lines above say why"),
         ("id,text\n1,2\n", ["--patience", "0"], "does not answer (ConnectError); waited 0 s"),
     ],
 )

@@ -222,6 +222,7 @@ def test_copies_do_not_make_enough_to_learn_from() -> None:
         ("a.csv", "comment,tag\nтекст,spam\n", "a.csv: no column `text`; it has comment, tag"),
         ("a.csv", "comment,tag\n", "a.csv: no column `text`; it has comment, tag"),
         ("a.csv", "", "a.csv: the file is empty"),
+        ("a.xlsx", "PK\x03\x04", "a.xlsx: a spreadsheet's own file; save it as “CSV UTF-8”"),
         ("a.csv", "text,tag\n", "a.csv: no comments in it"),
         ("a.csv", "\n", "a.csv: no comments in it"),
         ("a.jsonl", "\n \n", "a.jsonl: no comments in it"),

@@ -247,8 +247,12 @@ def test_other_encodings(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match="--format csv or --format ndjson"):
-        RowFile(tmp_path / "a.txt")
+        RowFile(write(tmp_path / "a.txt", b"id,text\n"))
+    with pytest.raises(ReplayError, match=r"a.xlsx: a spreadsheet's own file; save it as “CSV UTF-8”"):
+        RowFile(write(tmp_path / "a.xlsx", b"PK\x03\x04\x14\0"))
+    with pytest.raises(ReplayError, match=r"a.csv: a spreadsheet's own file"):
+        RowFile(write(tmp_path / "a.csv", b"\xd0\xcf\x11\xe0\xa1"), "csv")
     with pytest.raises(ReplayError, match="No such file"):
-        RowFile(tmp_path / "a.csv")
+        RowFile(tmp_path / "absent.csv")
     with pytest.raises(ReplayError, match="no columns"):
         RowFile(write(tmp_path / "a.csv", b"")).columns()
