@@ -20,6 +20,7 @@ from services.ingest.replay.report import BarDisplay, Display, PlainDisplay, Rej
 from services.ingest.replay.rows import Format, RowFile
 from services.ingest.replay.run import Replay, Task
 from shared.clock import utc_now
+from shared.counting import counted
 from shared.numbers import WholeNumber
 
 DEFAULT_URL = "http://127.0.0.1:8001"
@@ -111,7 +112,7 @@ def replay(
         skip = 0 if from_start else journal.acknowledged()
         display.say(f"fields: {plan.describe()}")
         if skip:
-            display.say(f"{skip} rows were acknowledged in an earlier run (--from-start sends them again)")
+            display.say(f"{counted(skip, 'row')} acknowledged in an earlier run (--from-start sends them again)")
         client = Client(url, read_key(key_file), patience=patience, notify=display.say)
         with client, RejectedFile(rejected_path, append=skip > 0) as rejected:
             run = Replay(task, post=client.post, journal=journal, display=display, rejected=rejected, clock=utc_now)
@@ -126,8 +127,8 @@ def replay(
     finally:
         display.close()
     seconds = time.monotonic() - began
-    rows_sent = f"{totals.rows} row{'' if totals.rows == 1 else 's'}"
-    click.echo(f"{rows_sent}: {totals}; {seconds:.1f} s, {totals.rows / max(seconds, 0.001):,.0f} rows/s")
+    each_second = f"{totals.rows / max(seconds, 0.001):,.0f} rows/s"
+    click.echo(f"{counted(totals.rows, 'row')}: {totals}; {seconds:.1f} s, {each_second}")
     if not skip and totals.rejected and totals.rejected == totals.rows:
         raise click.ClickException("not one row was taken; the lines above say why")
 
