@@ -50,8 +50,16 @@ class Waiting(msgspec.Struct, kw_only=True):
 class Delivery:
     """Runs from `start` to `stop`. What waits while there is no target waits on."""
 
-    def __init__(self, target: Callable[[], Target | None], *, retry_seconds: float = 0.1, seed: int = 0) -> None:
+    def __init__(
+        self,
+        target: Callable[[], Target | None],
+        *,
+        retry_seconds: float = 0.1,
+        call_seconds: float = CALL_SECONDS,
+        seed: int = 0,
+    ) -> None:
         self._target = target
+        self._call_seconds = call_seconds
         self.retry_seconds = retry_seconds
         self.waiting: list[Waiting] = []
         self._news, self._none = asyncio.Event(), asyncio.Event()
@@ -100,7 +108,7 @@ class Delivery:
             await asyncio.wait({self._task})
 
     async def _run(self) -> None:
-        async with httpx.AsyncClient(trust_env=False, timeout=CALL_SECONDS) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=self._call_seconds) as client:
             while True:
                 await self._news.wait()
                 self._news.clear()

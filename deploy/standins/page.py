@@ -79,13 +79,7 @@ def render(page: Page, names: Names, language: Language) -> str:
     title = f"{escape(page.name)} — {word['double']} {platform}"
     posts = "".join(_post(post, page, language) for post in page.posts) or f"<p>{word['empty']}</p>"
     explained = f"{word['explained']} {word['answered' if page.answered else 'by_person']}"
-    return f"""<!doctype html>
-<html lang="{language}">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{STYLE}</style>
-<a class="skip" href="#posts">{word["skip"]}</a>
+    body = f"""<a class="skip" href="#posts">{word["skip"]}</a>
 <header>
 <p class="warning" role="note"><strong>{word["warning"].format(platform=platform)}</strong> {explained}</p>
 <nav aria-label="{word["language"]}">
@@ -94,14 +88,34 @@ def render(page: Page, names: Names, language: Language) -> str:
 <h1 lang="ru">{escape(page.name)}</h1>
 <p class="meta">{platform}, <code>{escape(page.id)}</code></p>
 </header>
-<main id="posts">{posts}</main>
-</html>
-"""
+<main id="posts">{posts}</main>"""
+    return _document(title, body, language)
+
+
+def render_refusal(why: str, names: Names, language: Language) -> str:
+    """The page that says why something was not done; `why` is one of WORDS."""
+    word, platform = WORDS[language], names.ru if language == "ru" else names.en
+    body = f"""<main><h1>{word["refused"]}</h1>
+<p>{word[why]}</p>
+<p><a href="/?lang={language}">{word["back"]}</a></p></main>"""
+    return _document(f"{word['refused']} — {word['double']} {platform}", body, language)
 
 
 def anchor(comment: str) -> str:
     """The part of an address that leads to a comment."""
     return f"c-{quote(comment, safe='')}"
+
+
+def _document(title: str, body: str, language: Language) -> str:
+    return f"""<!doctype html>
+<html lang="{language}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{STYLE}</style>
+{body}
+</html>
+"""
 
 
 def _post(post: Post, page: Page, language: Language) -> str:

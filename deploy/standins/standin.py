@@ -24,7 +24,7 @@ import msgspec
 
 from deploy.standins.delivery import Delivery, Manner, Target
 from deploy.standins.faults import Fault, Faults
-from deploy.standins.page import Language, Names, Page, anchor, languages, render
+from deploy.standins.page import Language, Names, Page, anchor, languages, render, render_refusal
 from deploy.standins.wire import Answer, Request, Served
 from deploy.standins.words import WORDS
 
@@ -35,6 +35,14 @@ SOMEBODY = "101"
 
 class NoSuchOrder(Exception):
     """There is no order of that name."""
+
+
+class NotPossible(Exception):
+    """Nobody may do that; `why` is one of WORDS."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(WORDS["en"][why])
+        self.why = why
 
 
 class Standin(Served):
@@ -63,8 +71,8 @@ class Standin(Served):
         raise NotImplementedError
 
     def say(self, post: str, text: str, *, to: str | None, who: str) -> str:
-        """A citizen, or for `page` the page by hand, comments; returns the comment's id. Raises LookupError for a post
-        or a comment that there is not, ValueError for what nobody may write."""
+        """A citizen, or for `page` the page by hand, comments; returns the comment's id. Raises LookupError or
+        ValueError for a post or a comment that there is not, NotPossible for what nobody may write."""
         raise NotImplementedError
 
     def reword(self, comment: str, text: str) -> None:
@@ -132,22 +140,22 @@ class Standin(Served):
         fields, language = request.form(), _language(request)
         try:
             comment = self._done(form, dict(fields))
-        except (LookupError, ValueError) as error:
-            why = WORDS[language]["refused"].format(why=error)
-            return Answer(status=400, text=why)
+        except (LookupError, ValueError, NotPossible) as error:
+            why = error.why if isinstance(error, NotPossible) else "gone"
+            return Answer(status=400, html=render_refusal(why, self.names, language))
         place = "" if comment is None else f"#{anchor(comment)}"
         return Answer(status=303, headers={"Location": f"/?lang={language}{place}"})
 
     def _done(self, name: str, given: dict[str, Any]) -> str | None:
         text, comment = str(given.get("text", "")).replace("\r\n", "\n").strip(), str(given.get("comment", ""))
         if name != "remove" and not text:
-            raise ValueError("there are no words")
+            raise NotPossible("no_words")
         if name == "publish":
             return self.publish_post(text)
         if name == "say":
             to, who = given.get("to") or None, str(given.get("who", SOMEBODY))
             if who != "page" and not (who.isascii() and who.isdecimal() and len(who) < 10):
-                raise ValueError("who must be page or a citizen's number")
+                raise NotPossible("nobody")
             return self.say(str(given.get("post", "")), text, to=None if to is None else str(to), who=who)
         if name == "reword":
             self.reword(comment, text)
@@ -160,7 +168,10 @@ class Standin(Served):
             return Answer(json=self.shown())
         if name == "undelivered":
             return Answer(json={"count": self.undelivered()})
-        given: dict[str, Any] = request.json()
+        try:
+            given: dict[str, Any] = msgspec.json.decode(request.body or b"{}", type=dict[str, Any])
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return Answer(status=400, json={"error": "the body is no JSON object"})
         try:
             if name in (*FORMS, "publish"):
                 return Answer(json={"id": self._done(name, given)})
@@ -177,7 +188,9 @@ class Standin(Served):
             return Answer(json=await self.order(name, given))
         except NoSuchOrder:
             return Answer(status=404, json={})
-        except (LookupError, ValueError, TypeError, msgspec.MsgspecError) as error:
+        except LookupError as error:
+            return Answer(status=400, json={"error": f"there is no {error}"})
+        except (NotPossible, ValueError, TypeError, msgspec.MsgspecError) as error:
             return Answer(status=400, json={"error": str(error)})
 
 

@@ -31,6 +31,8 @@ MAX_WAITING = 16
 """Requests whose texts wait for the one judging thread, or are judged; whoever comes beyond is told to come again."""
 JUDGE_SECONDS = 60.0
 """To wait for one's turn and be judged, then 503; the largest body takes about ten."""
+CAREFUL_SECONDS = 30.0
+"""Of them for reading carefully, then all texts are judged fast: an embedder that hangs must not become a 503."""
 
 
 T = TypeVar("T")
@@ -46,7 +48,7 @@ class Texts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     texts: list[str]
     careful: bool = True
     """Read carefully, where there is a careful reader and these are at most 20 texts; it takes up to a second for each
-    text. `reader` in the answer tells whether that was so."""
+    text, and at most half a minute. `reader` in the answer tells whether that was so."""
 
 
 class Classified(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +81,10 @@ class Judging:
             embedder = self._embedder_of(model) if careful and len(texts) <= MAX_CAREFUL_TEXTS else None
             if embedder is not None:
                 try:
-                    return model, "careful", await self._judge_carefully(embedder, model, texts)
+                    async with asyncio.timeout(CAREFUL_SECONDS):
+                        return model, "careful", await self._judge_carefully(embedder, model, texts)
+                except TimeoutError:
+                    log.warning("judged fast instead", error=f"not read carefully within {CAREFUL_SECONDS:.0f} seconds")
                 except EmbeddingFailed as error:
                     log.info("judged fast instead", error=str(error))
                 except Exception as error:

@@ -33,6 +33,9 @@ MIN_SCORE = 4.0
 MARGIN = 1.0
 """By which the best must be ahead of Russian."""
 
+NEAR = frozenset({"uk", "be"})
+"""Languages near enough to Russian for the model to read their words."""
+
 _FOREIGN = re.compile("[\u0450\u0452-\u045f\u0460-\u052fæ]")
 """Cyrillic letters that Russian has not."""
 _RUSSIAN = re.compile(

@@ -118,7 +118,8 @@ def _read_array(path: Path, array: Array) -> NDArray[Any]:
     if hashlib.sha256(content).hexdigest() != array.sha256:
         raise ModelError(f"{path}: damaged, its sha256 is not the one in {MANIFEST}")
     try:
-        loaded: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        # `np.load` would take an archive of arrays too, and return that.
+        loaded: NDArray[Any] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError, MemoryError) as error:
         raise ModelError(f"{path}: not an array: {error}") from error
     return loaded

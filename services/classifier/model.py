@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from services.classifier.features import SIGNALS, CommentFeatures, FeatureBatch, fingerprint
 from services.classifier.heads import Floats, Stack, expect, logistic, softmax, weights_of
 from services.classifier.judgement import MAX_APPEAL, MAX_TOPICS, Judgement, Thresholds
-from services.classifier.language import languages
+from services.classifier.language import NEAR, languages
 from services.classifier.manifest import Manifest, ModelError, read_model
 from services.classifier.personal import personal_data
 from services.classifier.spelling.letters import Kind
@@ -40,8 +40,6 @@ MIN_LETTERS = 3
 have as many."""
 WORTH_A_TOPIC = 0.2
 """From this probability of question and complaint together on, a topic is told."""
-NEAR = frozenset({"uk", "be"})
-"""Languages near enough to Russian for its words to be read."""
 FOREIGN_SPAM = 0.24
 """The highest probability of spam of a text without words, or in a language that is not NEAR, that carries no link,
 contact or money: less than the likeliest of the three other tags must then have. What is taken goes to `other`."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.classifier.spelling import patterns
-from services.classifier.spelling.letters import Kind
+from services.classifier.spelling.letters import BREAK, Kind
 from services.classifier.text import normal
 
 Datum = Literal["phone", "email", "card", "snils", "passport", "named_address"]
@@ -21,6 +21,8 @@ MIN_PHONE_FIGURES = 5
 """Figures of the shortest telephone number, that of a village."""
 MIN_FIGURES = 10
 """Figures of the shortest document number (a passport's); SNILS has 11, a card 16."""
+MAX_MONEY_FIGURES = 15
+"""Figures that one sum of money may have taken: "на карту … 0004 500 руб." takes the end of the card's number."""
 NEAR = 200
 """Characters between a name and an address that are said of one person, at most."""
 
@@ -29,18 +31,21 @@ _CARD = re.compile(r"[0-9](?<![0-9]{2})[0-9]{3}[ -](?:[0-9]{4}[ -]){2}[0-9]{4}(?
 _CARD_NUMBER = re.compile(r"[245](?<![0-9]{2})(?:(?<=2)20[0-4]|(?<=4)[0-9]{3}|(?<=5)[1-5][0-9]{2})[0-9]{12}(?![0-9])")
 _SNILS = re.compile(r"[0-9](?<![0-9]{2})[0-9]{2}-[0-9]{3}-[0-9]{3}[ -][0-9]{2}(?![0-9])")
 _SNILS_NUMBER = re.compile(r"[0-9](?<![0-9]{2})[0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}(?![0-9])")
-_PASSPORT = re.compile(r"[0-9](?<![0-9]{2})[0-9] ?[0-9]{2}(?:\s?№\s?|No|,? номер |[ -])?[0-9]{6}(?![0-9])")
+_PASSPORT = re.compile(
+    r"[0-9](?<![0-9]{2})[0-9] ?[0-9]{2}(?:,?\s?(?:N[o°]?|номер:?)\s?|[ -])?[0-9]{3} ?[0-9]{3}(?![0-9])"
+)
+"""In a normal text "№" is "No"."""
 _RUN = re.compile(r"[0-9](?:[ -]?[0-9]){9}")
 """Ten figures with at most one sign between two: what every card and SNILS holds, and much faster to look for."""
-_GAP = r"[ \-()]{0,3}"
+_GAP = r"(?:[ \-()\u2010-\u2015]{0,3}|\.)"
 _ZERO = "0-9oOоО"
 _PHONE = re.compile(
     rf"[+78](?<![\w+][+78])(?:"
-    rf"(?<=\+)(?:[0-9]{_GAP}){{10,14}}"
+    rf"(?<=\+)[0-9](?:{_GAP}[0-9]){{9,13}}"
     rf"|(?:(?<=\+)7|(?<=[78])){_GAP}[{_ZERO}]{{3}}(?:{_GAP}[{_ZERO}]){{7}}"
     rf")(?![{_ZERO}])"
 )
-"""What `patterns.PHONE` does not take: foreign numbers, unusual groups, the letter o for zeros."""
+"""What `patterns.PHONE` does not take: foreign numbers, unusual groups, stops and other dashes, o for zeros."""
 _LOCAL_PHONE = re.compile(r"[0-9](?<![\w.,/-][0-9])[0-9]{0,2}-[0-9]{2}-[0-9]{2}(?![\w/-]|[.,][0-9])")
 """Of five figures and more, without an area code; dates are written like those of six and less."""
 _CITY_PHONE_LENGTH = len("000-00-00")
@@ -85,7 +90,7 @@ def personal_data(texts: Sequence[str], counts: NDArray[np.int32]) -> NDArray[np
     counts too. A name that follows an office ("директор …") does not.
     """
     found: NDArray[np.bool_] = (counts[:, Kind.PHONE] + counts[:, Kind.EMAIL]) > 0
-    figures = counts[:, Kind.DIGIT]
+    figures = counts[:, Kind.DIGIT] + counts[:, Kind.MONEY] * MAX_MONEY_FIGURES
     for index in np.flatnonzero((figures > 0) & ~found).tolist():
         if figures[index] < MIN_PHONE_FIGURES and not _may_name(texts[index]):
             continue
@@ -96,7 +101,7 @@ def personal_data(texts: Sequence[str], counts: NDArray[np.int32]) -> NDArray[np
 def personal_spans(text: str) -> list[Found]:
     """All that `personal_data` looks for, in order, none twice; `text` is normal (`text.normal`)."""
     found = [Found("email", *match.span()) for match in patterns.EMAIL.finditer(text)]
-    found += [Found("phone", *match.span()) for match in patterns.PHONE.finditer(text)]
+    found += [Found("phone", *match.span()) for match in patterns.PHONE.finditer(_without_addresses(text))]
     taken: list[Found] = []
     for one in sorted([*found, *_beyond_tokens(text, len(text))], key=lambda one: (one.start, -one.stop)):
         if not taken or one.start >= taken[-1].stop:
@@ -106,11 +111,27 @@ def personal_spans(text: str) -> list[Found]:
 
 def _beyond_tokens(text: str, figures: int) -> Iterator[Found]:
     """What no token of a cleaned text stands for; `figures` is how many figures it has, or more."""
+    bare = _without_addresses(text)
     if figures >= MIN_PHONE_FIGURES:
-        yield from _phones(text)
+        yield from _phones(bare)
     if figures >= MIN_FIGURES:
-        yield from _documents(text)
+        yield from _documents(bare)
     yield from _named_addresses(text)
+
+
+def _without_addresses(text: str) -> str:
+    """`text`, as long as it was, without what becomes a token before telephones do: figures of a link are no number
+    that somebody could dial."""
+    if "@" in text:
+        text = patterns.EMAIL.sub(_blank, text)
+        text = patterns.HANDLE.sub(_blank, text)
+    if "://" in text or patterns.LINK_HINT.search(text):
+        text = patterns.LINK.sub(_blank, text)
+    return patterns.MENTION.sub(_blank, text) if "[" in text else text
+
+
+def _blank(match: re.Match[str]) -> str:
+    return BREAK * len(match[0])
 
 
 def _phones(text: str) -> Iterator[Found]:

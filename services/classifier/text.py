@@ -19,13 +19,13 @@ from services.classifier.spelling import letters, patterns
 from services.classifier.spelling.folding import Cleaned, code_points, fold
 from services.classifier.spelling.letters import BREAK, EMAIL, LINK, MENTION, MONEY, PHONE
 
-__all__ = ["REPLACED", "RESERVED", "TOKEN_OF", "Cleaned", "clean", "clean_batch", "normal", "normalised"]
+__all__ = ["DECOMPOSED", "REPLACED", "RESERVED", "TOKEN_OF", "Cleaned", "clean", "clean_batch", "normal", "normalised"]
 
 RESERVED = re.compile(f"[{BREAK}{letters.TOKENS}]")
 """Characters that mean something in a cleaned text, and nothing when somebody writes them."""
 REPLACED = (("…", "..."), ("№", "#"), ("\xa0", " "))
 """The commonest reasons for which a Russian text is not NFKC, at a tenth of its price; "№" must not become "No"."""
-_DECOMPOSED = (("…", "..."), ("№", "No"), ("\xa0", " "))
+DECOMPOSED = (("…", "..."), ("№", "No"), ("\xa0", " "))
 """The same, as NFKC has them."""
 TOKEN_OF = (
     (patterns.EMAIL, f" {EMAIL} "),
@@ -64,7 +64,7 @@ def _joined(texts: Sequence[str]) -> str:
 def normal(text: str) -> str:
     """`text` in NFKC, with at most `letters.MAX_PILE` combining marks on a letter, in linear time."""
     # Checking is fast, replacing too, normalising is not.
-    for written, read in _DECOMPOSED:
+    for written, read in DECOMPOSED:
         text = text.replace(written, read)
     if unicodedata.is_normalized("NFKC", text):
         return text

@@ -108,7 +108,12 @@ def make_app(settings: Settings, *, connect: Connect | None = None) -> Service:
                 tasks.start("committer", committer.run, age=committer.age)
                 tasks.start("polling", polling.run, age=polling.loop_age)
                 consume(
-                    tasks, bus, journal=stores.journal, sources=known, connectors=connectors, settled=leases.settled
+                    tasks,
+                    bus,
+                    journal=stores.journal,
+                    sources=known,
+                    connectors=connectors,
+                    ready=(known.loaded, leases.settled),
                 )
                 forget(tasks, stores)
                 tasks.start("janitor", Janitor(bus, streams=STREAMS).run)

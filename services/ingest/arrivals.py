@@ -111,14 +111,26 @@ class Arrivals:
         self._clock = clock
         self._new_id = new_id
 
-    async def take(self, source: Source, events: Sequence[Received], payload: bytes, *, kept: bool = False) -> Taken:
-        """Everything in `events`, which were decoded from `payload`; taking the same again is safe. `kept`: a dead
-        letter has the payload already, so that what is unusable in it makes no other.
+    async def take(
+        self,
+        source: Source,
+        events: Sequence[Received],
+        payload: bytes,
+        *,
+        as_of: datetime | None = None,
+        kept: bool = False,
+    ) -> Taken:
+        """Everything in `events`, which were decoded from `payload`; taking the same again is safe.
+
+        What was read back (`Received.read_back`) and is not gone stood so at `as_of`, and tells nothing of a comment
+        that has changed since. `kept`: a dead letter has had the payload since `as_of`; then that goes for all of it,
+        and what is unusable makes no other letter.
 
         Raises Transient or Unavailable where it cannot be made durable now: then nothing was promised.
         """
         await self._copies.record([it.copy for it in events if it.copy is not None])
-        fresh, repeated = await self._unseen(source, events)
+        # Of a letter each event is wanted: those that were seen say where their comments stood before the next.
+        fresh, repeated = (list(events), 0) if kept else await self._unseen(source, events)
         posts = await self._copies.find({it.thread for it in fresh if it.thread is not None})
         entries: list[Entry] = []
         unusable: dict[str, str] = {}
@@ -132,19 +144,23 @@ class Arrivals:
                 lost.add(event.key)
             if submission is None:
                 continue
-            if _empty(submission):
+            if brings_nothing(submission):
                 empty += 1
                 continue
             own = submission.author_kind == "page" and submission.page == source.page
             if own and submission.event == "created" and await self._echoes(submission):
                 echoes += 1
                 continue
-            result = self._entry(source, event, _with_post(submission, event, posts), received_at, f"{trace}-{number}")
-            if isinstance(result, Entry):
-                entries.append(result)
-            else:
-                unusable[_key(source, f"unusable:{digest(repr(submission))}")] = result.error
-                lost.add(event.key)
+            for each in (event, *await self._standing(event, submission, own=own)):
+                found = _with_post(each.submission or submission, event, posts)
+                result = self._entry(source, each, found, received_at, f"{trace}-{number}")
+                if isinstance(result, Entry):
+                    # That a comment is gone is told once by some platforms, and mended by the next reading if wrong.
+                    late = kept or (each.read_back and submission.event != "deleted")
+                    entries.append(msgspec.structs.replace(result, as_of=as_of) if late else result)
+                else:
+                    unusable[_key(source, f"unusable:{digest(repr(submission))}")] = result.error
+                    lost.add(event.key)
         buried = 0 if kept else await self._bury_new(source, payload, unusable)
         moved = [it.moved[1] for it in fresh if it.moved is not None]
         # Telegram copies posts into the channel's own group only: from now on no other group speaks for it.
@@ -196,6 +212,13 @@ class Arrivals:
         metrics.DEAD_LETTERS.labels(service="ingest", reason=reason).inc()
         log.warning("payload kept as a dead letter", source=source.id, reason=reason, bytes=len(payload))
 
+    async def _standing(self, event: Received, submission: Submission, *, own: bool) -> tuple[Received, ...]:
+        """What a return says is there again: the creation may have been missed, or come after the deletion."""
+        standing = msgspec.structs.replace(submission, event="created")
+        if submission.event != "restored" or _bare(submission) or (own and await self._echoes(standing)):
+            return ()
+        return (msgspec.structs.replace(event, submission=standing, read_back=True),)
+
     async def _bury_new(self, source: Source, payload: bytes, unusable: dict[str, str]) -> int:
         """Keeps the payload once, unless all that is unusable in it was kept before: what is polled comes again and
         again. Returns how many events were new."""
@@ -234,10 +257,13 @@ def origin(source_id: str) -> str:
     return f"source-{source_id}"
 
 
-def _empty(submission: Submission) -> bool:
+def brings_nothing(submission: Submission) -> bool:
     """Neither words nor anything else to look at: a platform's service entry, or what we do not know how to show."""
-    brings = submission.event in ("created", "edited")
-    return brings and not submission.attachments and not (submission.text or "").strip()
+    return submission.event in ("created", "edited") and _bare(submission)
+
+
+def _bare(submission: Submission) -> bool:
+    return not submission.attachments and not (submission.text or "").strip()
 
 
 def _lag(entries: Sequence[Entry], now: datetime) -> float | None:

@@ -48,16 +48,25 @@ def judge(groups: Sequence[Sequence[Entry]], known: Mapping[str, Head]) -> Batch
     owners: list[int] = []
     repeated: Counter[tuple[str, str]] = Counter()
     for place, entries in enumerate(groups):
+        # Comments that stand as an entry of this group says: what it says next of them is no older than that.
+        reached: set[str] = set()
         for entry in entries:
             before = heads.get(entry.event.id) or known.get(entry.event.id)
             told = entry if before is None or entry.known is None else entry.known.given(entry, before.digest)
+            stands = before is not None and (told is None or before.digest in (told.digest, told.unchanged))
+            late = before is not None and entry.as_of is not None and before.since(entry.as_of)
+            if stands:
+                reached.add(entry.event.id)
+            elif late and entry.event.id not in reached:
+                told = None
             event = entry.event if told is None else told.event
             creates = type(event) is CommentCreated
-            head = None if told is None else next_head(before, creates=creates, digest=told.digest)
+            head = None if stands or told is None else next_head(before, creates=creates, digest=told.digest)
             if head is None:
                 repeated[event.platform, "duplicate"] += 1
                 continue
             heads[event.id] = head
+            reached.add(event.id)
             outgoing.append(Outgoing(event=event, msg_id=message_id(event.id, head)))
             owners.append(place)
     return Batch(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from services.ingest.arrivals import brings_nothing
 from services.ingest.connectors.connector import Decoder
 from services.ingest.connectors.received import NotThisPlatform, Received
 from services.ingest.submission import Refusal, held, to_entry
@@ -27,7 +28,8 @@ _STRANGER = b"decode: no key was set"
 @click.option("--page", help="The page it came from, such as vk:-123, where the payload does not say.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 def decode(platform: str, page: str | None, file: Path) -> None:
-    """Prints the events that FILE becomes as lines of JSON, or `skipped: <reason>` for what is none of ours.
+    """Prints the events that FILE becomes as lines of JSON, `skipped: <reason>` for what is none of ours, or
+    `unusable: <reason>` for what would be ours and lacks what it needs: ingest keeps that as a dead letter.
 
     FILE is a payload of PLATFORM as it came: the body of a call, an answer to a poll, an answer of its API; `-` reads
     standard input. Ends with 1 and one line for what is no payload of the platform at all.
@@ -57,7 +59,7 @@ def outline(decoders: Mapping[str, Decoder], platform: str, payload: bytes, page
 
 def _line(event: Received, author_key: bytes) -> str:
     if event.skipped is not None:
-        return f"skipped: {event.skipped}"
+        return f"{'skipped' if event.fault is None else 'unusable'}: {event.skipped}"
     if event.copy is not None:
         copy = event.copy
         return f"skipped: the copy of post {copy.post} of channel {copy.channel}, kept for its comments"
@@ -65,8 +67,10 @@ def _line(event: Received, author_key: bytes) -> str:
         return f"skipped: the group {event.moved[0]} is {event.moved[1]} from now on"
     if event.submission is None:
         return "skipped: nothing in it"
+    if brings_nothing(event.submission):
+        return "skipped: neither words nor anything else to look at"
     checked = held(event.submission)
     if isinstance(checked, Refusal):
-        return f"skipped: unusable ({checked.error})"
+        return f"unusable: {checked.error}"
     result = to_entry(checked, author_key=author_key, received_at=utc_now(), trace=new_id().hex)
-    return f"skipped: {result.error}" if isinstance(result, Refusal) else encode(result.event).decode()
+    return f"unusable: {result.error}" if isinstance(result, Refusal) else encode(result.event).decode()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from http import HTTPStatus
+from secrets import token_urlsafe
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -15,9 +17,10 @@ from litestar.params import FromPath
 from services.ingest.arrivals import Arrivals
 from services.ingest.connectors.connector import Connector, Forged, HookAnswer
 from services.ingest.connectors.received import NotThisPlatform
-from services.ingest.sources.source import Source
+from services.ingest.sources.source import Secrets, Source
 from shared.auth.middleware import PUBLIC
 from shared.errors import Forbidden, Transient, Unavailable
+from shared.events import Platform
 from shared.obs import metrics
 from shared.web import ServiceRequest
 
@@ -26,8 +29,9 @@ MAX_BODY = 512 * 1024
 DURABLE_SECONDS = 3.0
 """For making a call's events durable: VK waits four seconds and then sends again. What takes longer is stored all the
 same, and recognised when it comes again."""
-PAUSED_SECONDS = 600
-"""What a platform is asked to wait while the source is paused."""
+PAUSED_SECONDS = 60
+"""What a platform is asked to wait while the source is paused. VK waits with everything behind the call as well, also
+once the source goes on."""
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +56,9 @@ class Heard(Protocol):
         """The platform called, and what it told is durable: so many events that are new, the newest `lag` seconds
         old."""
 
+    def forged(self, source: Source) -> None:
+        """Somebody called without its secret."""
+
 
 class Hooks:
     """Answers platforms' calls."""
@@ -61,6 +68,8 @@ class Hooks:
     ) -> None:
         self._sources = sources
         self._connectors = connectors
+        self._nobody = {platform: _nobody(connector.platform) for platform, connector in connectors.items()}
+        """In place of a source that is not there."""
         self._arrivals = arrivals
         self._heard = heard
         self._working: set[asyncio.Task[Any]] = set()
@@ -74,22 +83,27 @@ class Hooks:
         if not self._sources.loaded.is_set():
             raise Unavailable("the sources are not known yet")
         source, connector = self._sources.get(source_id), self._connectors.get(platform)
-        if source is None or connector is None or source.platform != platform or source.way != "hook":
+        if connector is None:
             raise _refused()
-        payload = _without_secret(source, body)
+        if source is None or source.platform != platform or source.way != "hook":
+            # Looked at all the same: how long a refusal takes would tell which sources there are.
+            with suppress(Forged, NotThisPlatform):
+                connector.hook(self._nobody[platform], headers, body)
+            raise _forged(platform)
         try:
             call = connector.hook(source, headers, body)
         except Forged:
-            metrics.HOOK_CALLS.labels(platform=platform, result="forged").inc()
-            raise _refused() from None
+            self._heard.forged(source)
+            raise _forged(platform) from None
         except NotThisPlatform as error:
+            payload = _without_secret(source, body)
             # Genuine, and beyond us: an error would make the platform send it again and again, and at last give us up.
             await self._in_time(self._arrivals.bury(source, payload, "undecodable", str(error)))
             metrics.HOOK_CALLS.labels(platform=platform, result="undecodable").inc()
             return connector.taken
         if not source.active and call.events:
             raise Unavailable("this source is paused", retry_after=PAUSED_SECONDS)
-        taken = await self._in_time(self._arrivals.take(source, call.events, payload))
+        taken = await self._in_time(self._arrivals.take(source, call.events, _without_secret(source, body)))
         self._heard.heard(source, taken.news, lag=taken.lag)
         metrics.HOOK_CALLS.labels(platform=platform, result="taken").inc()
         return call.answer
@@ -116,6 +130,17 @@ def _without_secret(source: Source, body: bytes) -> bytes:
     """What may be kept of a call: VK writes the secret into the body."""
     secret = source.secrets.hook_secret
     return body.replace(secret.encode(), b"(secret)") if secret else body
+
+
+def _nobody(platform: Platform) -> Source:
+    return Source(
+        id="nobody", platform=platform, page=f"{platform}:-1", way="hook", secrets=Secrets(hook_secret=token_urlsafe())
+    )
+
+
+def _forged(platform: str) -> Forbidden:
+    metrics.HOOK_CALLS.labels(platform=platform, result="forged").inc()
+    return _refused()
 
 
 def _refused() -> Forbidden:

@@ -55,8 +55,8 @@ log = structlog.get_logger(__name__)
 class Cursors(Protocol):
     """How far sources were read; every call may raise Transient."""
 
-    async def get(self, source: str, kind: Kind) -> bytes | None:
-        """The cursor."""
+    async def get(self, source: str, kind: Kind, since: datetime | None = None) -> bytes | None:
+        """The cursor, if it was put since `since`."""
 
     async def put(self, source: str, kind: Kind, value: bytes, moved_at: datetime) -> None:
         """Remembers it."""
@@ -201,9 +201,10 @@ class Polling:
         connector = self._connectors[source.platform]
         # Whatever fails, or is broken off, forgets it: only what the database surely has is relied on.
         known = source.id in self._at
-        cursor = self._at.pop(source.id, None) if known else await self._cursors.get(source.id, "poll")
+        cursor = self._at.pop(source.id, None) if known else await self._cursor(source, "poll")
+        asked_at = self._clock()
         polled = await connector.poll(source, cursor)
-        await self._keep(source, "poll", cursor, polled)
+        await self._keep(source, "poll", cursor, polled, asked_at)
         self._at[source.id] = polled.cursor
         if polled.behind:
             await self._reconcile(source, anew=True)
@@ -219,18 +220,24 @@ class Polling:
 
     async def _read_back(self, source: Source) -> float:
         connector = self._connectors[source.platform]
+        cursor = await self._cursor(source, "backfill")
         while True:
-            cursor = await self._cursors.get(source.id, "backfill")
+            asked_at = self._clock()
             polled = await connector.backfill(source, cursor)
             if polled is None:
                 await self._cursors.drop(source.id, "backfill")
                 return RECONCILE_SECONDS
-            await self._keep(source, "backfill", cursor, polled)
+            await self._keep(source, "backfill", cursor, polled, asked_at)
+            cursor = polled.cursor
             if polled.wait:
                 await asyncio.sleep(polled.wait)
 
-    async def _keep(self, source: Source, kind: Kind, before: bytes | None, polled: Polled) -> None:
-        taken = await self._arrivals.take(source, polled.events, polled.payload)
+    async def _cursor(self, source: Source, kind: Kind) -> bytes | None:
+        # One from before it was added is of another source that had the id, and maybe another page.
+        return await self._cursors.get(source.id, kind, source.added_at)
+
+    async def _keep(self, source: Source, kind: Kind, before: bytes | None, polled: Polled, asked_at: datetime) -> None:
+        taken = await self._arrivals.take(source, polled.events, polled.payload, as_of=asked_at)
         self._fares.heard(source, taken.news, lag=taken.lag)
         if polled.cursor != before:
             await self._cursors.put(source.id, kind, polled.cursor, self._clock())

@@ -10,8 +10,10 @@ import structlog
 from services.ingest.arrivals import Arrivals, origin
 from services.ingest.connectors.connector import Connector
 from services.ingest.connectors.received import NotThisPlatform
+from services.ingest.forgetting import KEPT
 from services.ingest.sources.follower import Sources
 from shared.bus import Bus, dead
+from shared.clock import Clock, utc_now
 from shared.errors import Conflict, NotFound, Transient, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -23,7 +25,7 @@ class Redone(msgspec.Struct, frozen=True, kw_only=True):
     accepted: int
     """That told something new."""
     repeated: int
-    """Known already; our own replies among them."""
+    """Known already, or overtaken by what became of their comments since; our own replies among them."""
     skipped: int
     """None of ours."""
     unusable: int
@@ -33,9 +35,18 @@ class Redone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Redo:
-    """Takes letters of one broker in as if their platform had told them now."""
+    """Takes letters of one broker in where nothing newer is known of their comments."""
 
-    def __init__(self, *, bus: Bus, sources: Sources, connectors: Mapping[str, Connector], arrivals: Arrivals) -> None:
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        sources: Sources,
+        connectors: Mapping[str, Connector],
+        arrivals: Arrivals,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._clock = clock
         self._bus = bus
         self._sources = sources
         self._connectors = connectors
@@ -44,8 +55,9 @@ class Redo:
     async def letter(self, source_id: str, number: int) -> Redone:
         """Everything in dead letter `number`, which came by the source; doing it again is safe.
 
-        Raises NotFound for an unknown source or letter; Conflict for a letter of another origin, a source that cannot
-        be opened, or a payload that this release cannot read either (the letter then stays); Unavailable.
+        Raises NotFound for an unknown source or letter; Conflict for a letter of another origin or older than comments
+        are known, a source that cannot be opened, or a payload that this release cannot read either (the letter then
+        stays); Unavailable.
         """
         source = self._sources.get(source_id)
         if source is None:
@@ -58,12 +70,17 @@ class Redo:
         found = await dead.letter(self._bus, number)
         if found.stream or found.consumer != origin(source_id):
             raise Conflict(f"dead letter {number} did not come from the source {source_id}, but from {found.consumer}")
+        if self._clock() - found.at >= KEPT:
+            raise Conflict(
+                f"dead letter {number} is older than {KEPT.days} days: what became of its comments since is not known "
+                "any more, and may not be overwritten; look at them on the page"
+            )
         try:
             events = connector.events(source, found.payload)
         except NotThisPlatform as error:
             raise Conflict(f"dead letter {number} cannot be read by this release either: {error}") from error
         try:
-            taken = await self._arrivals.take(source, events, found.payload, kept=True)
+            taken = await self._arrivals.take(source, events, found.payload, as_of=found.at, kept=True)
         except Transient as error:
             raise Unavailable("the database is away; try again") from error
         known = taken.repeated + taken.echoes

@@ -6,16 +6,23 @@ that is sent again after a crash the same message to the broker, while the secon
 
 from __future__ import annotations
 
+from datetime import datetime
 from hashlib import blake2b
 
 import msgspec
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """What is remembered of a comment: 16 bytes each."""
+    """What is remembered of a comment: 16 bytes each, and since when it stands like that."""
 
     chain: bytes
     digest: bytes
+    seen_at: datetime | None = None
+    """None where it is only now being remembered."""
+
+    def since(self, moment: datetime) -> bool:
+        """Whether it came after `moment`."""
+        return self.seen_at is None or self.seen_at > moment
 
 
 def next_head(head: Head | None, *, creates: bool, digest: bytes) -> Head | None:

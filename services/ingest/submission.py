@@ -80,8 +80,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """16 bytes over kind and content: equal exactly when nothing but the times and the author differs."""
     weight: int
     """Upper bound in bytes, near enough, of what the event takes."""
+    unchanged: bytes | None = None
+    """Of an edit that a platform tells: the digest of a creation with the same content. Telegram tells too of edits
+    that change only what a bot does not see."""
     known: Known | None = None
     """Set where the comment was read back from its platform, which does not say what happened to it."""
+    as_of: datetime | None = None
+    """Set where it may be older than what is known: it tells nothing of a comment that has changed since."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,10 +187,11 @@ def to_entry(submission: Submission, *, author_key: bytes, received_at: datetime
     # JSON may spell one character in six bytes; only what could be too large that way is measured.
     if 6 * weight > MAX_EVENT_BYTES and len(encode(event)) > MAX_EVENT_BYTES:
         return Refusal(error=f"text, attachments: encoded as JSON they exceed {MAX_EVENT_BYTES} bytes")
-    content = f"{kind}\0{page}\0{submission.post or ''}\0{parent or ''}\0{submission.author_kind}\0{text}"
+    content = f"\0{page}\0{submission.post or ''}\0{parent or ''}\0{submission.author_kind}\0{text}"
     for each in attachments:
         content += f"\0{each.kind}\0{'' if each.url is None else '+' + each.url}"
-    return Entry(event=event, digest=_digest(content), weight=weight)
+    unchanged = _digest(f"created{content}") if kind == "edited" and platform != "http" else None
+    return Entry(event=event, digest=_digest(kind + content), weight=weight, unchanged=unchanged)
 
 
 def to_entry_read_back(

@@ -60,16 +60,17 @@ def dead_group() -> None:
 @click.option("--service", help="Only those of this service.")
 @click.option("--reason", help="Only those with this reason.")
 def list_letters(nats_url: str, service: str | None, reason: str | None) -> None:
-    """One line a letter: number, time, service, reason, where it stood, what is wrong."""
+    """One line a letter: number, time, service, reason, where it stood or which source it came by, what is wrong."""
 
     async def work(bus: Bus) -> None:
         count = 0
         async for item in dead.letters(bus, service=service, reason=reason):
             count += 1
             found = item.letter
+            place = f"{found.stream}:{found.sequence}" if found.stream else found.consumer
             click.echo(
                 f"{item.number}\t{found.at.isoformat(timespec='seconds')}\t{found.service}\t{found.reason}\t"
-                f"{found.stream}:{found.sequence}\t{' '.join(found.detail.split())}"
+                f"{place}\t{' '.join(found.detail.split())}"
             )
         click.echo(counted(count, "dead letter"), err=True)
 

@@ -11,7 +11,7 @@ import msgspec
 from deploy.standins.delivery import Target
 from deploy.standins.max.channel import BOT, Channel, Json, Kept
 from deploy.standins.page import Names, Page
-from deploy.standins.standin import Hooked
+from deploy.standins.standin import Hooked, NotPossible
 from deploy.standins.wire import Answer, Request
 
 HEADER = "X-Max-Bot-Api-Secret"
@@ -188,7 +188,7 @@ class MaxStandin(Channel, Hooked):
         if post not in self.posts or to not in (None, *self.comments):
             raise KeyError(to or post)
         if self.closed or who == "page":
-            raise ValueError("comments are closed" if self.closed else "MAX does not tell that the page wrote")
+            raise NotPossible("closed" if self.closed else "page_unknown")
         return self.comment(post, text, to=to)
 
     def reword(self, comment: str, text: str) -> None:

@@ -12,6 +12,8 @@ import msgspec
 from deploy.standins.delivery import Delivery, Target, Waiting
 
 MAX_POSTPONED = 3 * 3_600.0
+CALL_SECONDS = 4.0
+"""For an answer to begin; VK then takes the event for not delivered."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,13 +34,14 @@ class Callback(msgspec.Struct, frozen=True, kw_only=True):
     confirmation: str
     retry_seconds: float = 0.05
     """Between two attempts; VK takes minutes."""
+    call_seconds: float = CALL_SECONDS
 
 
 class CallbackServer(Delivery):
     """One server of a community. Deliveries go out one at a time."""
 
     def __init__(self, callback: Callback) -> None:
-        super().__init__(self._open, retry_seconds=callback.retry_seconds)
+        super().__init__(self._open, retry_seconds=callback.retry_seconds, call_seconds=callback.call_seconds)
         self.callback = callback
         self.group = callback.group
         self.confirmed = False

@@ -12,7 +12,7 @@ import msgspec
 
 from deploy.standins.delivery import Manner
 from deploy.standins.page import Names, Page
-from deploy.standins.standin import NoSuchOrder, Standin
+from deploy.standins.standin import NoSuchOrder, NotPossible, Standin
 from deploy.standins.vk.callback import Callback, CallbackServer
 from deploy.standins.vk.long_poll import LongPoll
 from deploy.standins.vk.methods import Access, ApiError, Methods
@@ -87,12 +87,9 @@ class VkStandin(Standin):
         """A community's events."""
         return self._polls[group]
 
-    def callback(
-        self, url: str, *, group: int, secret: str | None, confirmation: str, retry_seconds: float = 0.05
-    ) -> CallbackServer:
-        """Sets up a server of the Callback API, as on the site; `confirm` it next."""
-        told = Callback(url=url, group=group, secret=secret, confirmation=confirmation, retry_seconds=retry_seconds)
-        return self._call_back(told)
+    def callback(self, url: str, **told: Any) -> CallbackServer:
+        """Sets up a server of the Callback API with what `Callback` takes, as on the site; `confirm` it next."""
+        return self._call_back(Callback(url=url, **told))
 
     def _call_back(self, callback: Callback) -> CallbackServer:
         made = CallbackServer(callback)
@@ -111,7 +108,7 @@ class VkStandin(Standin):
     def say(self, post: str, text: str, *, to: str | None, who: str) -> str:
         key = find_post(self.world, post)
         if self.world.things[key].closed:
-            raise ValueError("comments are closed")
+            raise NotPossible("closed")
         answered = None if to is None else find_comment(self.world, to)[1]
         author = key[1] if who == "page" else int(who)
         return comment_id(key, self.world.comment(key, author, text, reply_to=answered))

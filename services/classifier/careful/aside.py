@@ -106,6 +106,10 @@ class Aside:
             if not self._closed:
                 log.warning("embedder's process ended", error=type(error).__name__)
             raise EmbeddingFailed(f"the embedder's process ended: {type(error).__name__}") from error
+        except BaseException:
+            # What is left of its answer would be taken for that of the next texts.
+            self._end()
+            raise
         if not np.isfinite(rows).all():
             # Nobody could read a judgement made of it.
             raise EmbeddingFailed("the embedder's answer is no direction")

@@ -214,7 +214,7 @@ class SecondReader:
         judgement: Judgement = judged.model.judge_carefully(texts, rows, replies)[0]
         return msgspec.structs.replace(
             judged,
-            judgement=weigh(judgement, judged.repeated, border=judged.model.thresholds.unsure),
+            judgement=weigh(judgement, judged.repeated, border=judged.model.careful_unsure),
             reader="careful",
             embedding=Embedding(name=self._embedder.name, vector=compact(rows[0])),
         )

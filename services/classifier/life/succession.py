@@ -28,6 +28,8 @@ class Succession:
     def __init__(self, bus: Bus, *, base: Loaded, live: Live, clock: Clock, new_id: NewId) -> None:
         replica = str(new_id())
         self.live = live
+        self.packaged = base.model.version
+        """Of what judges before anything is promoted."""
         self.registry = Registry(bus)
         self.pointers = Pointers(bus, clock=clock)
         self.replicas = Replicas(bus)

@@ -1,7 +1,8 @@
-"""Whether a version can judge here: asked before the pointer names it, so that nobody waits for what cannot come."""
+"""Whether a version is there and can judge here: asked first, so that nobody waits for what cannot come."""
 
 from __future__ import annotations
 
+from services.classifier.life.disagreement import Comparison
 from services.classifier.life.pointer import Version, target_of_rollback
 from services.classifier.life.registry import Registry
 from services.classifier.life.standing import Standing
@@ -26,6 +27,18 @@ async def check_way_back(registry: Registry, standing: Standing, revision: int |
     version = target_of_rollback(standing.live)
     if version is not None:
         await _check_loads(registry, version)
+
+
+async def check_compared(registry: Registry, found: Comparison, *, packaged: Version) -> None:
+    """Raises NotFound, which names them, when nothing was compared and one of the two versions is none that is
+    published, nor the `packaged` one."""
+    if found.compared or found.sample:
+        return
+    known = {packaged, *(item.version for item in await registry.versions())}
+    if unknown := [name for name in (found.live, found.shadow) if name not in known]:
+        raise NotFound(
+            f"no version {' and no version '.join(unknown)} is published, and none was compared in thirty days"
+        )
 
 
 async def _check_loads(registry: Registry, version: Version) -> None:

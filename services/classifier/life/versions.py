@@ -17,7 +17,7 @@ from services.classifier.life.registry import PublishedVersion
 from services.classifier.life.replica import Replica
 from services.classifier.life.standing import Standing
 from services.classifier.life.succession import Succession
-from services.classifier.life.usability import check_usable, check_way_back
+from services.classifier.life.usability import check_compared, check_usable, check_way_back
 from shared.auth import Principal, requires
 from shared.errors import Invalid, NotFound, Unavailable
 from shared.events import Tag
@@ -115,7 +115,7 @@ class ModelController(Controller):
         "/disagreements",
         guards=[requires("auditor")],
         summary="Where live model and shadow disagree",
-        responses={404: ResponseSpec(None, description="There is no shadow, and none is named")},
+        responses={404: ResponseSpec(None, description="There is no shadow and none is named, or no such version")},
     )
     async def disagreements(
         self,
@@ -127,7 +127,7 @@ class ModelController(Controller):
     ) -> Comparison:
         """Counts over all replicas for thirty days and a sample of comments; of the present pair unless one is named.
 
-        404 where there is no shadow and none is named.
+        404 where there is no shadow and none is named, and for a version that never was.
         """
         succession = succession_of(request)
         pair = succession.shadow.pair
@@ -138,6 +138,7 @@ class ModelController(Controller):
         if one == other:
             raise Invalid("live and shadow are the same version")
         found = await succession.disagreements.read(one, other)
+        await check_compared(succession.registry, found, packaged=succession.packaged)
         sample = [
             item for item in found.sample if live_tag in (None, item.live.tag) and shadow_tag in (None, item.shadow.tag)
         ]

@@ -17,7 +17,7 @@ from services.classifier.life.provenance import learned_files, likely_cause
 from services.classifier.life.registry import Loaded, Registry, load_folder
 from services.classifier.life.replica import Replicas
 from services.classifier.life.standing import Pointers, Standing
-from services.classifier.life.usability import check_usable, check_way_back
+from services.classifier.life.usability import check_compared, check_usable, check_way_back
 from services.classifier.life.wording import PACKAGED, base_folder, line_of, shadow_shown, shown, told, why_kept
 from services.classifier.manifest import ModelError, read_manifest
 from services.classifier.model import Model
@@ -207,13 +207,10 @@ def disagreements(nats_url: str, replicas: int, live: str | None, other: str | N
         if one == two:
             raise Invalid("live and shadow are the same version")
         found = await Disagreements(bus).read(one, two)
-        if not found.compared:
-            known = {packaged, *(item.version for item in await Registry(bus).versions())}
-            if unknown := [name for name in (one, two) if name not in known]:
-                raise NotFound(
-                    f"no version {' and no version '.join(unknown)} is published, and none was compared lately; "
-                    "`models list` has those there are"
-                )
+        try:
+            await check_compared(Registry(bus), found, packaged=packaged)
+        except NotFound as error:
+            raise NotFound(f"{error.detail}; `models list` has those there are") from error
         return found
 
     found = on_broker(nats_url, replicas, work)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from services.classifier.judgement import Judgement
+from services.classifier.language import NEAR
 from shared.events import Repeated, Tag
 
 READS_AS_CITIZEN = 0.3
@@ -36,17 +37,25 @@ def reads_as_citizen(judgement: Judgement) -> bool:
     return judgement.tag in ("question", "complaint") or concern >= READS_AS_CITIZEN
 
 
+def _is_unread(judgement: Judgement, repeated: Repeated | None) -> bool:
+    """Whether two hundred parents may have pasted it in their own language. A contact says something in any language,
+    as does what is spam already: it carries one."""
+    same_text = repeated is not None and repeated.same == "text"
+    return same_text and judgement.tag != "spam" and judgement.language not in (None, *NEAR)
+
+
 def weigh(judgement: Judgement, repeated: Repeated | None, *, border: float) -> Judgement:
     """The judgement with repetition taken into account; itself where that changes nothing.
 
-    Never makes spam of what reads as question or complaint. What only repetition makes spam is `unsure`, so that a
+    Never makes spam of what reads as question or complaint, nor, for its text alone, of what is in a language that the
+    model does not read: it may be either. What only repetition makes spam is `unsure`, so that a
     person looks; of what was spam by its words it may raise the confidence over `border`, the model's own threshold of
-    `unsure`. Scores stay a distribution.
+    `unsure`, unless it is in another language, which stays `unsure`. Scores stay a distribution.
     """
     factor = weight(repeated)
     scores = judgement.scores
     spam = scores.get("spam", 0.0)
-    if factor == 1.0 or reads_as_citizen(judgement) or not 0.0 < spam < MOST:
+    if factor == 1.0 or reads_as_citizen(judgement) or _is_unread(judgement, repeated) or not 0.0 < spam < MOST:
         return judgement
     raised = min(MOST, spam * factor / (spam * factor + 1.0 - spam))
     share = (1.0 - raised) / (1.0 - spam)
@@ -54,7 +63,7 @@ def weigh(judgement: Judgement, repeated: Repeated | None, *, border: float) -> 
         tag: round(raised if tag == "spam" else score * share, 4) for tag, score in scores.items()
     }
     if judgement.tag == "spam":
-        unsure = judgement.unsure and raised < border
+        unsure = judgement.unsure and (raised < border or judgement.language is not None)
         return msgspec.structs.replace(judgement, scores=after, confidence=after["spam"], unsure=unsure)
     if after["spam"] > max(score for tag, score in after.items() if tag != "spam"):
         return msgspec.structs.replace(

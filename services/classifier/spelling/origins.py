@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache, lru_cache
 
 import msgspec
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from services.classifier.spelling.folding import Cleaned, Places, code_points, fold
 from services.classifier.spelling.letters import BREAK
-from services.classifier.text import REPLACED, RESERVED, TOKEN_OF, normalised
+from services.classifier.text import DECOMPOSED, REPLACED, RESERVED, TOKEN_OF, normalised
 
 Spans = NDArray[np.int64]
 """n x 2: the place of the first character, in code points of the text, and the place after the last."""
@@ -51,11 +52,7 @@ class Traced(msgspec.Struct, frozen=True, kw_only=True):
 
 def clean_with_origins(text: str) -> Traced:
     """`text` cleaned exactly as `text.clean_batch([text])` cleans it, and where everything came from."""
-    draft = _draft(text).replaced(RESERVED, " ")
-    for written, read in REPLACED:
-        draft = draft.replaced(re.compile(re.escape(written)), read)
-    if not unicodedata.is_normalized("NFKC", draft.text):
-        draft = draft.in_nfkc()
+    draft = _normal(_draft(text).replaced(RESERVED, " "), REPLACED)
     draft = _Draft(
         BREAK + draft.text + BREAK, np.concatenate([[[0, 0]], draft.spans, [[len(text), len(text)]]]).astype(np.int64)
     )
@@ -72,9 +69,7 @@ def clean_with_origins(text: str) -> Traced:
 
 def normal_with_origins(text: str) -> tuple[str, Spans]:
     """As `text.normal`, and the span that each character came from."""
-    draft = _draft(text)
-    if not unicodedata.is_normalized("NFKC", text):
-        draft = draft.in_nfkc()
+    draft = _normal(_draft(text), DECOMPOSED)
     return draft.text, draft.spans
 
 
@@ -114,6 +109,13 @@ class _Draft:
 
 def _draft(text: str) -> _Draft:
     return _Draft(text, np.stack([np.arange(len(text)), np.arange(1, len(text) + 1)], axis=1))
+
+
+def _normal(draft: _Draft, first: Sequence[tuple[str, str]]) -> _Draft:
+    """In NFKC, if it is not so once `first` is replaced: whoever is normal keeps even piles of marks."""
+    for written, read in first:
+        draft = draft.replaced(re.compile(re.escape(written)), read)
+    return draft if unicodedata.is_normalized("NFKC", draft.text) else draft.in_nfkc()
 
 
 def _of(spans: Spans, starts: Places, stops: Places) -> Spans:

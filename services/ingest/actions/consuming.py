@@ -51,10 +51,11 @@ def consume(
     journal: StoredJournal,
     sources: Sources,
     connectors: Mapping[str, Connector],
-    settled: asyncio.Event,
+    ready: Sequence[asyncio.Event],
 ) -> None:
-    """Starts all of them; a platform that has no connector hands everything to people. Nothing is done before `settled`
-    is set: until then the other replicas do not leave this one its share of the platforms' rates."""
+    """Starts all of them; a platform that has no connector hands everything to people. Nothing is done before all of
+    `ready` are set: that the sources are known, for without one an action goes to a person, and that the other replicas
+    leave this one its share of the platforms' rates."""
     for platform, spec in INGEST_ACTIONS.items():
         means = Means(
             connector=connectors.get(platform),
@@ -72,7 +73,7 @@ def consume(
             max_batch=MAX_BATCH,
             patience=Patience(max_deliveries=MAX_DELIVERIES),
         )
-        running = _Running(worker, consumer, settled)
+        running = _Running(worker, consumer, ready)
         tasks.start(spec.durable, running.run, age=running.loop_age)
     cancelling = Consumer(
         bus, service="ingest", spec=INGEST_CANCELLATIONS, handle=Cancelling(journal).handle, max_batch=256
@@ -81,17 +82,18 @@ def consume(
 
 
 class _Running:
-    def __init__(self, worker: Worker, consumer: Consumer, settled: asyncio.Event) -> None:
-        self._settled = settled
+    def __init__(self, worker: Worker, consumer: Consumer, ready: Sequence[asyncio.Event]) -> None:
+        self._ready = ready
         self._worker = worker
         self._consumer = consumer
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; what waits then goes back to the stream at once, what is in its call gets a moment."""
-        await rest(None, self._settled, stop)
+        for event in self._ready:
+            await rest(None, event, stop)
         self._worker.stops_with(stop)
         await self._consumer.run(stop)
 
     def loop_age(self) -> float:
         """Of the consumer, once it runs."""
-        return self._consumer.loop_age() if self._settled.is_set() else 0.0
+        return self._consumer.loop_age() if all(event.is_set() for event in self._ready) else 0.0

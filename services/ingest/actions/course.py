@@ -102,7 +102,8 @@ class Course:
 
     async def give_up(self) -> None:
         """Hands it to a person, once a fault of ours has kept it from every other outcome. Asks nobody but the journal;
-        raises whatever the fault raises here too, and Transient when told to stop."""
+        raises whatever the fault raises here too, and Transient when told to stop, or when somebody else has begun it
+        at this moment."""
         action, now = self._action, self._means.clock()
         entry = (await self._waiting.patiently(lambda: self._journal.find(action, now))).entry
         if entry is None or not entry.settled:
@@ -110,8 +111,9 @@ class Course:
             detail = by_hand(action, BROKE) if begun is None else MAY_BE_DONE
             await self._record(begun, "needs_person", detail=detail, link=None)
             entry = (await self._waiting.patiently(lambda: self._journal.find(action, now))).entry
-        if entry is not None and entry.settled:
-            await self._tell(entry)
+        if entry is None or not entry.settled:
+            raise Transient("somebody else is at it")
+        await self._tell(entry)
 
     async def _step(self) -> float | None:
         """One step: returns in how many seconds to take the next (0: at once, still in turn), None after the last."""
@@ -122,7 +124,9 @@ class Course:
         source = means.sources.of_page(action.page)
         if source is not None and self._group is not None:
             source = msgspec.structs.replace(source, group=self._group)
-        acts = None if means.connector is None else () if source is None else means.connector.acts(source)
+        acts = None
+        if means.connector is not None:
+            acts = () if source is None else means.connector.acts(source, action.comment)
         at = Situation(action=action, known=known, source=source, acts=acts, ahead=self._place.ahead(), now=now)
         match decide(at):
             case Tell() if entry is not None:
@@ -157,7 +161,7 @@ class Course:
             async with asyncio.timeout(self._means.times.attempt), self._held(begun):
                 done = await connector.act(source, action, begun.key)
         except Exception as error:
-            told = Unclear("no answer in time") if isinstance(error, TimeoutError) else error
+            told = _told(error, Unclear("no answer in time"), source)
             self._note("attempt", told)
             await self._follow(source, begun, after_attempt(action, told, begun.attempts))
             return
@@ -179,7 +183,7 @@ class Course:
                 done = await connector.look(source, action, entry.key)
         except Exception as error:
             # To look changes nothing: where no answer came, one may look again.
-            told = NotSent("no answer in time") if isinstance(error, TimeoutError) else error
+            told = _told(error, NotSent("no answer in time"), source)
             self._note("look", told)
             late = self._means.clock() >= action.not_after
             await self._follow(source, entry, after_look(action, told, entry.attempts, late=late))
@@ -265,6 +269,15 @@ class Course:
         if error is not None:
             why = error.detail if isinstance(error, PlatformError) else type(error).__name__
             log.warning("action not done", action=action.id, trace=action.trace, call=call, answer=answer, why=why)
+
+
+def _told(error: Exception, late: PlatformError, source: Source) -> Exception:
+    """The error, or `late` where no answer came, in words that everybody who reads outcomes and logs may see."""
+    if isinstance(error, TimeoutError):
+        return late
+    if isinstance(error, PlatformError):
+        error.detail = source.secrets.withheld_from(error.detail)
+    return error
 
 
 def moment_after(now: datetime, seconds: float) -> datetime:

@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 import msgspec
 
+from services.ingest.connectors.vk.text import plain
 from shared.events import Action, ActionKind, Outcome, OutcomeKind, Platform
 from shared.events.base import Id
 
@@ -92,6 +93,7 @@ def outcome_of(entry: Entry, trace: str) -> Outcome:
 
 
 def text_digest(text: str) -> bytes:
-    """16 bytes over the words: the same however a platform changed white space and composed letters."""
-    words = " ".join(unicodedata.normalize("NFC", text).split())
+    """16 bytes over the words: the same however a platform changed white space, composed letters and, as VK does,
+    mentions; whether they are those that were sent or those that came back."""
+    words = plain(unicodedata.normalize("NFC", text))
     return blake2b(words.encode("utf-8", "replace"), digest_size=16).digest()

@@ -101,8 +101,8 @@ class Connector(Protocol):
     async def test(self, source: Source) -> Rights:
         """Asks the platform who the credentials are and what they may do; harmless."""
 
-    def acts(self, source: Source) -> tuple[ActionKind, ...]:
-        """The kinds of action that the source's credentials are there for."""
+    def acts(self, source: Source, comment: str | None = None) -> tuple[ActionKind, ...]:
+        """The kinds of action that the source's credentials are there for, about `comment` where one is given."""
 
     async def act(self, source: Source, action: Action, key: str) -> Done:
         """Does it once; `key` names this one attempt for ever, where the platform knows such a thing."""

@@ -209,11 +209,12 @@ class SourceController(Controller):
         status_code=200,
         guards=[WRITERS],
         summary="Take a dead letter of a source in",
-        responses={409: ResponseSpec(None, description="Not a letter of this source, or still not to be read")},
+        responses={409: ResponseSpec(None, description="Not of this source, too old, or still not to be read")},
     )
     async def redo(self, request: ServiceRequest, source_id: FromPath[str], number: LetterNumber) -> Redone:
-        """What the platform once told and no release could use, taken in as if it were told now; `dead list` shows the
-        numbers. The letter is dropped once it brought something and nothing in it is unusable any more."""
+        """What the platform once told and no release could use, taken in now; `dead list` shows the numbers. Nothing is
+        told of comments that have changed since. The letter is dropped once it brought something, or all that it could
+        bring is known, and nothing in it is unusable any more; one older than 30 days is refused."""
         redo: Redo = request.app.state.redo
         return await redo.letter(source_id, number)
 

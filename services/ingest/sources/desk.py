@@ -13,6 +13,7 @@ from services.ingest.sources.follower import Sources
 from services.ingest.sources.health import Health
 from services.ingest.sources.instructions import instructions
 from services.ingest.sources.pulse import trouble
+from services.ingest.sources.record import SourceRecord
 from services.ingest.sources.registry import Kept, SourceRegistry
 from services.ingest.sources.source import Source
 from services.ingest.sources.vault import SealBroken
@@ -58,9 +59,7 @@ class SourceDesk:
         unreadable = [
             Unreadable(id=id, why=why) for id, why in sorted(self._sources.problems().items()) if id not in readable
         ]
-        return [
-            view_of(record, self._health.standing(record.id, self._sources), self.public_url) for record in records
-        ], unreadable
+        return [self._view(record) for record in records], unreadable
 
     async def add(self, new: NewSource, *, by: str) -> Kept:
         """As the registry adds it, while there is room.
@@ -76,7 +75,7 @@ class SourceDesk:
     async def show(self, kept: Kept) -> SourceView:
         """The source as it is kept, with how it does. Raises Unavailable."""
         await self._look()
-        return view_of(kept.record, self._health.standing(kept.record.id, self._sources), self.public_url)
+        return self._view(kept.record)
 
     async def changed(self, kept: Kept, *, tell: bool) -> ChangedSource:
         """The source after a change, with what is left to do: when `tell`, and whenever there is a new secret."""
@@ -114,6 +113,11 @@ class SourceDesk:
             rights=rights,
             error=None if error is None else trouble(error, self._clock(), source.secrets),
         )
+
+    def _view(self, record: SourceRecord) -> SourceView:
+        source, connector = self._sources.get(record.id), self._connectors.get(record.platform)
+        can = None if source is None or connector is None else connector.acts(source)
+        return view_of(record, self._health.standing(record.id, self._sources), self.public_url, can)
 
     async def _counted(self) -> None:
         if self._settled is None:

@@ -95,7 +95,10 @@ class Sources:
             raise Unavailable(error.detail) from error
         except Invalid:
             _log.warning("group not kept", source=source.id)
-        await self.refresh()
+        try:
+            await self.refresh()
+        except TimeoutError as error:
+            raise Unavailable("the bucket of the sources did not answer in time") from error
 
     def listen(self, callback: Callable[[str], None]) -> None:
         """Calls `callback` with the id of each source that came, went or changed, soon after; it must not raise."""

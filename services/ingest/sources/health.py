@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ import structlog
 from services.ingest.connectors.connector import Rights
 from services.ingest.sources.bucket import Buckets
 from services.ingest.sources.follower import Sources
-from services.ingest.sources.pulse import STATES, Pulse, State, merged, state_of, trouble
+from services.ingest.sources.pulse import STATES, Pulse, State, merged, seen_when, state_of, trouble
 from services.ingest.sources.requirements import PLATFORMS
 from services.ingest.sources.sharing import shard_key, shard_of
 from services.ingest.sources.source import Source
@@ -33,6 +34,10 @@ AGAIN_SECONDS = 6 * 3_600.0
 """What has not changed is told again, so that the bucket's ttl does not take it."""
 CACHE_SECONDS = 2.0
 """What others told is read no oftener than this."""
+CLOCKS_APART = timedelta(minutes=1)
+"""What is told of a later moment than that from now was seen by a clock that was wrong: believed, it would outweigh all
+that is seen until then."""
+FORGED_APART = timedelta(minutes=1)
 
 _log = structlog.get_logger(__name__)
 _decoder = msgspec.json.Decoder(dict[str, Pulse])
@@ -85,6 +90,13 @@ class Health:
         metrics.SOURCE_FAILURES.labels(platform=source.platform, kind=found.kind).inc()
         self._note(source.id, error=found)
 
+    def forged(self, source: Source) -> None:
+        """Somebody called its hook without the secret. Noted no oftener than every FORGED_APART: anybody may do so, and
+        as often as they like."""
+        now, noted = self._clock(), self._own[shard_of(source.id)].get(source.id, Pulse()).forged_at
+        if noted is None or abs(now - noted) >= FORGED_APART:
+            self._note(source.id, forged_at=now)
+
     def tested(self, source: str, rights: Rights) -> None:
         """What its credentials turned out to allow."""
         now = self._clock()
@@ -134,7 +146,7 @@ class Health:
             self._dirty.discard(shard)
             told = _told(shard_key(shard), raw)
             for source, pulse in self._own[shard].items():
-                told[source] = merged([told.get(source, Pulse()), pulse])
+                told[source] = self._merged([told.get(source, Pulse()), pulse])
             if sources.loaded.is_set():
                 told = {source: pulse for source, pulse in told.items() if sources.known(source)}
             try:
@@ -157,18 +169,22 @@ class Health:
             for source, pulse in _told(key, raw).items():
                 found[source].append(pulse)
                 self._told_at.setdefault(shard_of(source), now)
-        self._all_told = {source: merged(pulses) for source, pulses in found.items()}
+        self._all_told = {source: self._merged(pulses) for source, pulses in found.items()}
         self._read_at = now
 
     def standing(self, id: str, sources: Sources) -> Standing:
         """How the source does, as far as this replica knows; `read` brings in what the others know."""
-        pulse = merged([self._all_told.get(id, Pulse()), self._own[shard_of(id)].get(id, Pulse())])
+        pulse = self._merged([self._all_told.get(id, Pulse()), self._own[shard_of(id)].get(id, Pulse())])
         record = sources.record(id)
         if record is not None:
             # What was told before it was added is another source's of the same id.
-            pulse = _since(pulse, record.added_at)
+            pulse = seen_when(pulse, lambda at: at >= record.added_at)
         state, why = state_of(record, sources.problems().get(id), pulse)
         return Standing(state=state, why=why, pulse=pulse)
+
+    def _merged(self, pulses: Iterable[Pulse]) -> Pulse:
+        latest = self._clock() + CLOCKS_APART
+        return merged(seen_when(pulse, lambda at: at <= latest) for pulse in pulses)
 
     def _measure(self, sources: Sources) -> None:
         if sources.loaded.is_set():
@@ -192,16 +208,3 @@ def _told(key: str, raw: bytes | None) -> dict[str, Pulse]:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         _log.warning("health unreadable", entry=key[:60])
         return {}
-
-
-def _since(pulse: Pulse, moment: Any) -> Pulse:
-    fields: dict[str, Any] = {}
-    if pulse.last_event_at is not None and pulse.last_event_at < moment:
-        fields |= {"last_event_at": None, "lag_seconds": None}
-    if pulse.succeeded_at is not None and pulse.succeeded_at < moment:
-        fields["succeeded_at"] = None
-    if pulse.error is not None and pulse.error.at < moment:
-        fields["error"] = None
-    if pulse.tested_at is not None and pulse.tested_at < moment:
-        fields |= {"rights": None, "tested_at": None}
-    return msgspec.structs.replace(pulse, **fields) if fields else pulse

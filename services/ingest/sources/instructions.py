@@ -131,12 +131,20 @@ _MAX_EN = ["Make the bot an administrator of the channel with read_all_messages,
 def _max_hook(record: SourceRecord, hook: str, secret: str) -> tuple[list[str], list[str]]:
     body = f'{{"url":"{hook}","secret":"{secret}","update_types":{MAX_UPDATES}}}'
     call = (
-        'read -rs TOKEN; curl -sS https://platform-api2.max.ru/subscriptions -H "Authorization: $TOKEN" '
-        f"-H 'Content-Type: application/json' -d '{body}'"
+        'read -rs TOKEN; curl -sS --cacert "$OTKLIK_CA_BUNDLE" https://platform-api2.max.ru/subscriptions '
+        f"-H \"Authorization: $TOKEN\" -H 'Content-Type: application/json' -d '{body}'"
     )
     return (
-        [*_MAX_RU, f"Подпишите бота на события (токен вводится, на экране его не видно): {call}"],
-        [*_MAX_EN, f"Subscribe the bot to events (type its token, it is not shown): {call}"],
+        [
+            *_MAX_RU,
+            "OTKLIK_CA_BUNDLE называет файл с сертификатами Минцифры: ими подписан MAX.",
+            f"Подпишите бота на события (токен вводится, на экране его не видно): {call}",
+        ],
+        [
+            *_MAX_EN,
+            "OTKLIK_CA_BUNDLE names the file with the certificates of the national authority, which sign MAX.",
+            f"Subscribe the bot to events (type its token, it is not shown): {call}",
+        ],
     )
 
 
@@ -150,11 +158,11 @@ def _max_poll(record: SourceRecord, hook: str, secret: str) -> tuple[list[str], 
 def _ok_poll(record: SourceRecord, hook: str, secret: str) -> tuple[list[str], list[str]]:
     return (
         [
-            "Дайте приложению права VALUABLE_ACCESS и GROUP_CONTENT от имени администратора группы.",
+            "Дайте приложению права VALUABLE_ACCESS, GROUP_CONTENT и LONG_ACCESS_TOKEN от имени администратора группы.",
             "На платформе вставлять ничего не нужно: обсуждения опрашиваются. Отвечает и удаляет человек по ссылке.",
         ],
         [
-            "Grant the application VALUABLE_ACCESS and GROUP_CONTENT as an administrator of the group.",
+            "Grant the application VALUABLE_ACCESS, GROUP_CONTENT and LONG_ACCESS_TOKEN as the group's administrator.",
             "There is nothing to paste on the platform: discussions are polled. A person replies and deletes by link.",
         ],
     )

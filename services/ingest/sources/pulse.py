@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -39,7 +39,6 @@ _CLASSES: tuple[tuple[type[PlatformError], Failure], ...] = (
 )
 MAX_WORDS = 300
 """Characters of what is told of an error."""
-WITHHELD = "[withheld]"
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +61,8 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     error: Trouble | None = None
     rights: Rights | None = None
     tested_at: Moment | None = None
+    forged_at: Moment | None = None
+    """When the hook was last called without the source's secret, to the minute."""
 
 
 def trouble(error: Exception, at: datetime, secrets: Secrets | None = None) -> Trouble:
@@ -69,11 +70,7 @@ def trouble(error: Exception, at: datetime, secrets: Secrets | None = None) -> T
     other its class alone."""
     if not isinstance(error, PlatformError):
         return Trouble(kind="unexpected", detail=type(error).__name__, at=at)
-    words = error.detail
-    for name in Secrets.__struct_fields__ if secrets is not None else ():
-        value = getattr(secrets, name)
-        if value:
-            words = words.replace(value, WITHHELD)
+    words = error.detail if secrets is None else secrets.withheld_from(error.detail)
     kind: Failure = next((kind for known, kind in _CLASSES if isinstance(error, known)), "unexpected")
     return Trouble(kind=kind, detail=" ".join(words.split())[:MAX_WORDS], at=at)
 
@@ -90,7 +87,25 @@ def merged(pulses: Iterable[Pulse]) -> Pulse:
             found = msgspec.structs.replace(found, error=pulse.error)
         if _later(pulse.tested_at, found.tested_at):
             found = msgspec.structs.replace(found, rights=pulse.rights, tested_at=pulse.tested_at)
+        if _later(pulse.forged_at, found.forged_at):
+            found = msgspec.structs.replace(found, forged_at=pulse.forged_at)
     return found
+
+
+def seen_when(pulse: Pulse, holds: Callable[[datetime], bool]) -> Pulse:
+    """What was seen at moments for which `holds` is true."""
+    fields: dict[str, Any] = {}
+    if pulse.last_event_at is not None and not holds(pulse.last_event_at):
+        fields |= {"last_event_at": None, "lag_seconds": None}
+    if pulse.succeeded_at is not None and not holds(pulse.succeeded_at):
+        fields["succeeded_at"] = None
+    if pulse.error is not None and not holds(pulse.error.at):
+        fields["error"] = None
+    if pulse.tested_at is not None and not holds(pulse.tested_at):
+        fields |= {"rights": None, "tested_at": None}
+    if pulse.forged_at is not None and not holds(pulse.forged_at):
+        fields["forged_at"] = None
+    return msgspec.structs.replace(pulse, **fields) if fields else pulse
 
 
 def state_of(record: SourceRecord | None, problem: str | None, pulse: Pulse) -> tuple[State, str]:
@@ -105,7 +120,8 @@ def state_of(record: SourceRecord | None, problem: str | None, pulse: Pulse) -> 
             return "no_credentials", f"the platform refuses its credentials: {error.detail}"
         return "failing", f"{error.kind}: {error.detail}"
     if pulse.succeeded_at is None and pulse.last_event_at is None:
-        return "waiting", "nothing was heard of the platform yet"
+        wrong = "" if pulse.forged_at is None else "; calls with a wrong secret or none came"
+        return "waiting", f"nothing was heard of the platform yet{wrong}"
     return "working", ""
 
 

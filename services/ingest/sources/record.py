@@ -37,7 +37,7 @@ class SourceRecord(OpenFields, frozen=True, kw_only=True):
     def source(self, vault: Vault) -> Source:
         """With its secrets open; raises SealBroken."""
         plain = {name: getattr(self, name) for name in OpenFields.__struct_fields__}
-        return Source(**plain, secrets=vault.open(self.id, self.sealed))
+        return Source(**plain, secrets=vault.open(self.id, self.sealed), added_at=self.added_at)
 
     def __repr__(self) -> str:
         """Not even what is sealed."""

@@ -18,6 +18,8 @@ from shared.errors import Invalid
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _ID_RIGHT = "1 to 60 of a-z, 0-9 and -, beginning with a letter or digit, as in city-vk"
 _SECRET = re.compile(r"[\x21-\x7e]+")
+TELEGRAM_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,100}")
+"""The bot's number, and its secret."""
 WAYS: tuple[str, ...] = get_args(Way)
 
 
@@ -29,6 +31,8 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     ways: tuple[Way, ...] = ("hook", "poll")
     needed: Mapping[str, tuple[tuple[str, ...], ...]]
     possible: tuple[str, ...]
+    shapes: Mapping[str, tuple[re.Pattern[str], str]] = {}
+    """Of secrets that have one for certain: what they look like, and the same in words."""
 
 
 PLATFORMS: dict[str, Requirement] = {
@@ -43,6 +47,7 @@ PLATFORMS: dict[str, Requirement] = {
         page_right="the channel's id with a minus, as in telegram:-1001234567890",
         needed={"hook": (("bot_token",),), "poll": (("bot_token",),)},
         possible=("bot_token",),
+        shapes={"bot_token": (TELEGRAM_TOKEN, "the bot's number, a colon and letters, as @BotFather gives it")},
     ),
     "max": Requirement(
         page=re.compile(r"max:-?[1-9][0-9]{0,19}"),
@@ -105,7 +110,7 @@ def wrong_group(platform: str, group: str | None) -> Iterator[Wrong]:
 
 def wrong_secrets(platform: str, given: Secrets) -> Iterator[Wrong]:
     """Secrets that the platform does not have, and values that none can have."""
-    possible = PLATFORMS[platform].possible
+    possible, shapes = PLATFORMS[platform].possible, PLATFORMS[platform].shapes
     for name in Secrets.__struct_fields__:
         value = getattr(given, name)
         if value is None or name == "hook_secret":
@@ -118,6 +123,8 @@ def wrong_secrets(platform: str, given: Secrets) -> Iterator[Wrong]:
                 message=f"must be 1 to {MAX_SECRET} Latin letters, digits and signs, without blanks or line ends: "
                 "paste it alone",
             )
+        elif name in shapes and shapes[name][0].fullmatch(value) is None:
+            yield Wrong(path=f"secrets.{name}", message=f"must be {shapes[name][1]}")
 
 
 def missing_secrets(platform: str, way: str, there: Secrets) -> Iterator[Wrong]:

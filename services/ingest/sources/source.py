@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,6 +16,9 @@ SourceId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$(?!\n)")]
 
 Way = Literal["hook", "poll"]
 """How comments come in: the platform calls us, or we ask it."""
+
+
+WITHHELD = "[withheld]"
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -42,6 +46,14 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     def __repr__(self) -> str:
         """Names no value."""
         return "Secrets(…)"
+
+    def withheld_from(self, words: str) -> str:
+        """`words` without any of these, should a platform have repeated what it was sent."""
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if value:
+                words = words.replace(value, WITHHELD)
+        return words
 
 
 MAX_PACE = 3_600.0
@@ -73,3 +85,5 @@ class Source(OpenFields, frozen=True, kw_only=True):
     """A source with its secrets open. Lives in memory only."""
 
     secrets: Secrets
+    added_at: datetime | None = None
+    """None where that does not matter."""

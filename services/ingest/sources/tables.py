@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from rich.console import Console
@@ -16,6 +16,8 @@ from services.ingest.sources.view import SourceView, Tested, Unreadable
 WIDE = 200
 """Columns where the output is no terminal."""
 COLOURS = {"working": "green", "waiting": "yellow", "failing": "red", "no_credentials": "red", "paused": "dim"}
+
+INSTEAD = "; a person gets a link instead"
 
 
 def console() -> Console:
@@ -37,7 +39,7 @@ def list_table(views: Iterable[SourceView], unreadable: Iterable[Unreadable], no
             Text(health.state, style=COLOURS[health.state]),
             since(health.last_event_at, now),
             "–" if health.lag_seconds is None else f"{health.lag_seconds:.0f} s",
-            "yes" if view.acting else "dry run",
+            _doing(view.can) if view.acting else "dry run",
             health.why or "–",
         )
     for item in unreadable:
@@ -59,12 +61,16 @@ def source_table(view: SourceView, now: datetime) -> Table:
         "way": view.way,
         "hook": view.hook,
         "secrets": ", ".join(view.secrets_set) or "none",
-        "acting": "replies and deletions are carried out" if view.acting else "dry run: actions are only told",
+        "acting": "on" if view.acting else "dry run: actions are only told",
+        "can do": _doing(view.can, INSTEAD),
         "pace": f"{view.pace_seconds:g} s between two actions, {view.daily_ceiling} a day",
         "state": health.state + (f": {health.why}" if health.why else ""),
         "last event": since(health.last_event_at, now),
         "last answer": since(health.succeeded_at, now),
         "last error": None if error is None else f"{since(error.at, now)}: {error.kind}: {error.detail}",
+        "forged": None
+        if health.forged_at is None
+        else f"calls with a wrong secret or none came, the last {since(health.forged_at, now)}",
         "added": f"{view.added_at:%Y-%m-%d %H:%M} by {view.added_by}",
         "changed": f"{view.changed_at:%Y-%m-%d %H:%M} by {view.changed_by}",
     }
@@ -83,7 +89,7 @@ def tested_lines(tested: Tested) -> Iterable[str]:
         if rights.name:
             yield f"name: {rights.name}"
         yield f"reads comments: {'yes' if rights.reads else 'no'}"
-        yield f"can do: {', '.join(rights.acts) or 'nothing; a person gets a link instead'}"
+        yield f"can do: {_doing(rights.acts, INSTEAD)}"
         yield from (f"missing: {problem}" for problem in rights.problems)
 
 
@@ -93,6 +99,11 @@ def instruction_lines(told: Instructions) -> Iterable[str]:
         yield heading
         yield from (f"  {number}. {step}" for number, step in enumerate(steps, 1))
         yield ""
+
+
+def _doing(kinds: Collection[str] | None, otherwise: str = "") -> str:
+    """What is done, with `otherwise` behind it where that is nothing."""
+    return "not known" if kinds is None else ", ".join(kinds) or f"nothing{otherwise}"
 
 
 def since(moment: datetime | None, now: datetime) -> str:

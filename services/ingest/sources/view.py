@@ -10,7 +10,7 @@ from services.ingest.sources.instructions import Instructions, hook_of
 from services.ingest.sources.pulse import State, Trouble
 from services.ingest.sources.record import SourceRecord
 from services.ingest.sources.source import Way
-from shared.events import Platform
+from shared.events import ActionKind, Platform
 from shared.events.base import Moment
 
 
@@ -30,6 +30,8 @@ class HealthView(msgspec.Struct, frozen=True, kw_only=True):
     rights: Rights | None = None
     """What the credentials allow, as the last test found."""
     tested_at: Moment | None = None
+    forged_at: Moment | None = None
+    """When the hook was last called with a wrong secret or none, to the minute; by whom is not known."""
 
 
 class SourceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,9 @@ class SourceView(msgspec.Struct, frozen=True, kw_only=True):
     way: Way
     active: bool
     acting: bool
+    can: tuple[ActionKind, ...] | None
+    """What the credentials that are there are for, whether acting is on or not; what the platform allows of it is in
+    `health.rights`. None where they cannot be opened."""
     pace_seconds: float
     daily_ceiling: int
     hook: str | None
@@ -76,7 +81,9 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
     error: Trouble | None = None
 
 
-def view_of(record: SourceRecord, standing: Standing, public_url: str | None) -> SourceView:
+def view_of(
+    record: SourceRecord, standing: Standing, public_url: str | None, can: tuple[ActionKind, ...] | None
+) -> SourceView:
     """What may be shown of `record`."""
     pulse = standing.pulse
     return SourceView(
@@ -85,6 +92,7 @@ def view_of(record: SourceRecord, standing: Standing, public_url: str | None) ->
             for name in SourceView.__struct_fields__
             if name in SourceRecord.__struct_fields__
         },
+        can=can,
         hook=hook_of(record, public_url),
         health=HealthView(
             state=standing.state,

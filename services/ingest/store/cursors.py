@@ -16,10 +16,12 @@ MAX_CURSOR = 4_096
 Kind = Literal["poll", "backfill"]
 
 
-def get(conn: Connection, source: str, kind: Kind) -> bytes | None:
-    """The cursor; None where reading never began."""
+def get(conn: Connection, source: str, kind: Kind, since: datetime | None = None) -> bytes | None:
+    """The cursor; None where reading never began, or was not heard of since `since`."""
     table = cursors.c
     query = select(table.value).where(table.source == source, table.kind == kind)
+    if since is not None:
+        query = query.where(table.moved_at >= since)
     return conn.execute(query).scalar_one_or_none()
 
 
@@ -49,9 +51,9 @@ class StoredCursors:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def get(self, source: str, kind: Kind) -> bytes | None:
+    async def get(self, source: str, kind: Kind, since: datetime | None = None) -> bytes | None:
         """As `get`."""
-        return await self._database.read(lambda conn: get(conn, source, kind))
+        return await self._database.read(lambda conn: get(conn, source, kind, since))
 
     async def put(self, source: str, kind: Kind, value: bytes, moved_at: datetime) -> None:
         """As `put`, durable on return."""

@@ -18,12 +18,15 @@ PURGE_ROWS = 2_000
 def find(conn: Connection, comments: Collection[str]) -> dict[str, Head]:
     """The heads of those of `comments` that are known."""
     table = comment_heads.c
-    query = select(table.comment_id, table.chain, table.digest).where(table.comment_id.in_(comments))
-    return {comment: Head(chain=chain, digest=digest) for comment, chain, digest in conn.execute(query)}
+    query = select(table.comment_id, table.chain, table.digest, table.seen_at).where(table.comment_id.in_(comments))
+    return {
+        comment: Head(chain=chain, digest=digest, seen_at=seen_at)
+        for comment, chain, digest, seen_at in conn.execute(query)
+    }
 
 
 def record(conn: Connection, heads: Mapping[str, Head], seen_at: datetime) -> None:
-    """Remembers `heads`, each in place of the comment's former one."""
+    """Remembers `heads`, each in place of the comment's former one, as seen at `seen_at`."""
     statement = insert(conn, comment_heads)
     new = statement.excluded
     conn.execute(

@@ -108,8 +108,8 @@ def put_off(conn: Connection, entry: Entry, free_at: datetime, *, surely_not_don
     mine = (_entries.state == "begun") & (_entries.attempts == entry.attempts)
     state = "waiting" if surely_not_done else "begun"
     values = {"state": state, "free_at": free_at, "detail": detail}
-    conn.execute(update(action_journal).where(_entries.action == entry.action, mine).values(values))
-    _leave(conn, entry.action, entry.page)
+    if conn.execute(update(action_journal).where(_entries.action == entry.action, mine).values(values)).rowcount:
+        _leave(conn, entry.action, entry.page)
 
 
 def settle(
@@ -134,8 +134,8 @@ def settle(
         mine = _entries.state == "waiting"
     else:
         mine = (_entries.state == "begun") & (_entries.attempts == begun.attempts)
-    conn.execute(update(action_journal).where(_entries.action == action.id, mine).values(values))
-    _leave(conn, action.id, action.page)
+    if conn.execute(update(action_journal).where(_entries.action == action.id, mine).values(values)).rowcount:
+        _leave(conn, action.id, action.page)
 
 
 def cancel(conn: Connection, actions: Collection[str], now: datetime) -> None:
@@ -185,6 +185,7 @@ def _purge(conn: Connection, moment: Column[datetime], before: datetime, limit: 
 
 
 def _leave(conn: Connection, action: str, page: str) -> None:
+    """Gives the page's turn back: for whoever has just ended the attempt that had it, and nobody else."""
     mine = (_pages.page == page) & (_pages.action == action)
     conn.execute(update(action_pages).where(mine).values(action=None, held_until=None))
 

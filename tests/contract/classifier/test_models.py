@@ -193,6 +193,12 @@ async def test_disagreements(client: httpx.AsyncClient, bus: Bus, published: tup
     problem(await client.get(f"{path}&live_tag=nonsense"), 400)
     problem(await client.get(f"/v1/models/disagreements?live={first}&shadow={first}"), 400)
 
+    packaged = load_folder(DEFAULT_MODEL).model.version
+    quiet = await client.get(f"/v1/models/disagreements?live={packaged}&shadow={second}")
+    assert (quiet.status_code, quiet.json()["compared"]) == (200, 0)
+    told = problem(await client.get(f"/v1/models/disagreements?live={first}&shadow=fast-never"), 404)
+    assert "no version fast-never is published" in told["detail"]
+
 
 async def test_who_may(client: httpx.AsyncClient, bus: Bus, published: tuple[str, str]) -> None:
     auditor, moderator, service = [await key(bus, role) for role in ("auditor", "moderator", "service")]

@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
+from litestar.handlers import BaseRouteHandler
 
 from services.ingest.connectors.connector import Connector, Rights
 from services.ingest.connectors.failure import NotSent
 from services.ingest.connectors.gate import Gate
 from services.ingest.connectors.received import skipped, unusable
+from services.ingest.forgetting import KEPT
+from services.ingest.sources.api import SourceController
 from services.ingest.sources.vault import new_key
-from shared.bus import dead
-from shared.events import CommentCreated
+from shared.bus import Outgoing, dead
+from shared.clock import utc_now
+from shared.events import CommentCreated, DeadLetter
 from tests.contract.ingest.conftest import Desk, open_desk
 from tests.fixtures.connector import TableConnector
 from tests.unit.ingest.platform_memory import happened
@@ -31,6 +36,7 @@ ADDED = {
     "secrets": {"community_token": TOKEN, "confirmation": "ab12cd34"},
 }
 KEY = new_key()
+GUIDE = (Path(__file__).parents[3] / "docs/api.md").read_text(encoding="utf-8")
 
 
 class Sources:
@@ -71,6 +77,14 @@ async def sources(nats_url: str, sqlite_url: str) -> AsyncIterator[Sources]:
         yield found
 
 
+def test_the_guide_names_every_request() -> None:
+    handlers = [it for it in vars(SourceController).values() if isinstance(it, BaseRouteHandler)]
+    ends = {path.rstrip("/").rpartition("/")[2] for it in handlers for path in it.paths}
+    assert {"pause", "redo"} <= ends
+    for end in ends - {""}:
+        assert f"/{end}`" in GUIDE or end == "{source_id:str}"
+
+
 async def test_a_source_is_added_and_tells_once_what_to_paste_where(sources: Sources) -> None:
     answer = await sources.add()
 
@@ -94,6 +108,14 @@ async def test_a_source_is_added_and_tells_once_what_to_paste_where(sources: Sou
     assert listed == {"items": [source], "next": None, "unreadable": []}
     for later in (again.text, str(listed)):
         assert told["secret"] not in later
+
+
+async def test_a_source_says_what_its_credentials_are_for(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources.vk, "acts", lambda it: ("reply", "delete") if it.secrets.user_token else ("reply",))
+    assert (await sources.add(acting=True)).json()["source"]["can"] == ["reply"]
+    changed = await sources.call("PATCH", "/city-vk", {"secrets": {"user_token": USER_TOKEN}})
+    assert changed.json()["source"]["can"] == ["reply", "delete"]
+    assert [each["can"] for each in (await sources.call("GET")).json()["items"]] == [["reply", "delete"]]
 
 
 async def test_what_is_kept_at_the_broker_holds_no_secret_in_the_open(sources: Sources) -> None:
@@ -121,6 +143,11 @@ async def test_everything_that_is_wrong_is_named_with_what_would_be_right(source
         ({"platform": "http"}, "$.platform", "API key"),
         ({"platform": "ok", "page": "ok:5", "secrets": {}}, "$.secrets.access_token", "missing"),
         ({"platform": "telegram", "page": "telegram:-1001", "secrets": {}}, "$.secrets.bot_token", "missing"),
+        (
+            {"platform": "telegram", "page": "telegram:-1001", "secrets": {"bot_token": "zzz"}},
+            "$.secrets.bot_token",
+            "the bot's number, a colon",
+        ),
         ({"way": "poll", "secrets": {}}, "$.secrets.community_token", "missing"),
         ({"secrets": {"community_token": "with blank"}}, "$.secrets.community_token", "without blanks"),
         ({"daily_ceiling": 10_001}, "$.daily_ceiling", "0 to 10000"),
@@ -205,9 +232,10 @@ async def test_a_test_tells_rights_and_what_is_missing(sources: Sources) -> None
 
 
 async def test_a_test_finds_the_discussion_group(sources: Sources) -> None:
-    fields = {"platform": "telegram", "page": "telegram:-1001", "secrets": {"bot_token": TOKEN}}
+    token = "700:token-of-the-tests"
+    fields = {"platform": "telegram", "page": "telegram:-1001", "secrets": {"bot_token": token}}
     assert (await sources.add(**fields)).json()["source"]["group"] is None
-    sources.vk.rights[TOKEN] = Rights(reads=True, group="-1007")
+    sources.vk.rights[token] = Rights(reads=True, group="-1007")
     assert (await sources.call("POST", "/city-vk/test")).json()["works"]
     found = (await sources.call("GET", "/city-vk")).json()
     assert (found["group"], found["changed_by"]) == ("-1007", "ingest")
@@ -395,6 +423,49 @@ async def test_a_letter_in_which_nothing_is_a_comment_stays(sources: Sources) ->
     answer = await sources.call("POST", "/city-vk/letters/1/redo")
     assert answer.json() == {"accepted": 0, "repeated": 0, "skipped": 1, "unusable": 0, "dropped": False}
     assert await letters(sources) == [1]
+
+
+@pytest.mark.parametrize("since", [{"event": "edited", "text": "newer"}, {"event": "deleted", "text": None}])
+async def test_what_a_letter_says_of_a_comment_that_has_changed_since_is_not_told(
+    sources: Sources, since: dict[str, str | None]
+) -> None:
+    await sources.add()
+    sources.vk.told = [happened("7", key="1", page="vk:-123")]
+    await call_hook(sources, b"created")
+    sources.vk.told = None
+    await call_hook(sources, b"beyond us")
+    sources.vk.told = [happened("7", key="3", page="vk:-123", **since)]
+    await call_hook(sources, b"since")
+    before = await sources.desk.stored()
+
+    older = happened("7", key="2", page="vk:-123", event="edited", text="older")
+    sources.vk.told = [older, msgspec.structs.replace(older, key=None, read_back=True)]
+    answer = await sources.call("POST", "/city-vk/letters/1/redo")
+    assert answer.json() == {"accepted": 0, "repeated": 2, "skipped": 0, "unusable": 0, "dropped": True}
+    assert await sources.desk.stored() == before
+
+
+async def test_a_letter_older_than_comments_are_known_is_refused(sources: Sources) -> None:
+    await sources.add()
+    old = DeadLetter(
+        service="ingest",
+        reason="undecodable",
+        detail="expected something else",
+        stream="",
+        sequence=0,
+        consumer="source-city-vk",
+        subject="",
+        deliveries=1,
+        at=utc_now() - KEPT,
+        payload=b"beyond us",
+    )
+    await sources.desk.bus.publish([Outgoing(event=old, msg_id="old")])
+    sources.vk.told = [happened("7", key="7", page="vk:-123")]
+    refused = await sources.call("POST", "/city-vk/letters/1/redo")
+    assert refused.status_code == 409
+    assert "older than 30 days" in refused.json()["detail"]
+    assert await letters(sources) == [1]
+    assert await sources.desk.stored() == []
 
 
 async def test_another_letter_than_one_of_the_source_is_refused(sources: Sources) -> None:

@@ -191,6 +191,8 @@ async def test_what_a_platform_told_is_not_sent_back_to_nowhere(bus: Bus, broker
     )  # fmt: skip
     await bus.publish([Outgoing(event=letter, msg_id="dead:source:town")])
 
+    (listed,) = (await command(broker, "list")).lines
+    assert listed.split("\t")[2:] == ["ingest", "undecodable", "source-town", "d"]
     refused = await command(broker, "replay", "1")
     assert (refused.status, refused.lines) == (1, [])
     assert len(refused.err.splitlines()) == 1

@@ -122,6 +122,11 @@ def test_a_page_is_plain_labelled_and_says_in_both_languages_what_it_is(client: 
     assert Outline(client.get("/", headers={"Accept-Language": "de"}).text).language == "ru"
 
 
+def test_a_long_id_is_broken_before_it_runs_out_of_the_page(client: httpx.Client) -> None:
+    style = client.get("/").text.partition("body{")[2].partition("}")[0]
+    assert "overflow-wrap:anywhere" in style
+
+
 def test_a_page_promises_no_answer_where_only_a_person_can_write_one(addresses: dict[str, str]) -> None:
     for platform, address in addresses.items():
         page = httpx.get(address, params={"lang": "en"}, trust_env=False).text
@@ -141,17 +146,35 @@ def test_a_page_promises_no_answer_where_only_a_person_can_write_one(addresses: 
     ],
 )
 def test_what_cannot_be_is_refused_in_words(client: httpx.Client, form: str, fields: dict[str, str]) -> None:
-    answer = client.post(f"/{form}", data=fields)
-    assert answer.status_code == 400
-    assert "Не получилось" in answer.text
+    for language, words in (("ru", "Не получилось"), ("en", "That did not work")):
+        answer = client.post(f"/{form}?lang={language}", data=fields)
+        assert answer.status_code == 400
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        outline = Outline(answer.text)
+        assert (outline.language, outline.headings, outline.scripts) == (language, ["h1"], 0)
+        assert words in answer.text
+        assert f'href="/?lang={language}"' in answer.text
+        assert "Error" not in answer.text
+        assert "invalid" not in answer.text
     assert client.post(f"/standin/{form}", json=fields).status_code == 400
+
+
+def test_who_deletes_twice_is_told_that_it_is_gone(client: httpx.Client) -> None:
+    post = shown(client)["posts"][0]["id"]
+    comment = client.post("/standin/say", json={"post": post, "text": "Вода"}).json()["id"]
+    assert client.post("/remove", data={"comment": comment}).status_code == 303
+    again = client.post("/remove?lang=en", data={"comment": comment})
+    assert "There is no such post or comment, or it was deleted." in again.text
 
 
 def test_orders_that_make_no_sense_are_refused(client: httpx.Client) -> None:
     assert client.post("/standin/nothing", json={}).status_code == 404
     for order in ("fault", "slow", "publish"):
         assert client.post(f"/standin/{order}", json={}).status_code == 400
-    assert client.post("/standin/fault", content=b"\xff").status_code == 400
+    for body in (b"x", b"\xff", b"[]", b'{"text":"\xff"}'):
+        answer = client.post("/standin/say", content=body)
+        assert (answer.status_code, answer.json()) == (400, {"error": "the body is no JSON object"})
+    assert client.post("/standin/fault", json={"method": "x"}).json() == {"error": "there is no 'fault'"}
     post = client.post("/standin/publish", json={"text": "Открыт каток"}).json()["id"]
     assert post in [each["id"] for each in shown(client)["posts"]]
 

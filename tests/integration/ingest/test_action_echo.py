@@ -28,6 +28,12 @@ from tests.fixtures.connecting import TOKEN, action_of, caller_of, source_of
 from tests.integration.ingest.vk_town import GROUP, town
 
 WORDS = "Воду дадут  к вечеру & проверят.\nСпасибо, что написали!"
+MENTIONS = {
+    "none": (WORDS, WORDS),
+    "in brackets": ("[id77|Анна], обратитесь в [club5|МФЦ]", "[id77|Анна], обратитесь в [club5|МФЦ]"),
+    "as people write them": ("@id77 (Анна), обратитесь в *club5 (МФЦ)", "[id77|Анна], обратитесь в [club5|МФЦ]"),
+}
+"""What is sent to VK, and what VK makes of it."""
 
 
 @pytest.fixture
@@ -78,7 +84,10 @@ async def test_on_vk(journal: StoredJournal) -> None:
         assert not await echo.echoes(by_hand)
 
 
-async def test_on_vk_before_the_answer_to_our_call(journal: StoredJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("sent", "shown"), MENTIONS.values(), ids=list(MENTIONS))
+async def test_on_vk_before_the_answer_to_our_call(
+    journal: StoredJournal, monkeypatch: pytest.MonkeyPatch, sent: str, shown: str
+) -> None:
     """Its answer is lost, its echo arrives: nobody needs to look any more."""
     monkeypatch.setattr("services.ingest.actions.attempt.SETTLING_SECONDS", 0.2)
     async with town() as place:
@@ -86,18 +95,20 @@ async def test_on_vk_before_the_answer_to_our_call(journal: StoredJournal, monke
         source = place.source("community")
         begin = (await place.polled(source, None)).cursor
         asked = place.world.comment(place.post, 77, "Где вода?")
-        ordered = place.action("reply", asked, text=WORDS)
+        ordered = place.action("reply", asked, text=sent)
         place.standin.faults.add("wall.createComment", Fault(kind="lose"))
 
         class Hearing(StoredJournal):
             async def put_off(self, *args: object, **kwargs: object) -> None:
                 await super().put_off(*args, **kwargs)  # type: ignore[arg-type]  # handed on as they came
+                for event in place.standin.long_poll(GROUP).events:
+                    event["object"]["text"] = event["object"]["text"].replace(sent, shown)
                 (ours,) = official((await place.polled(source, begin)).events)
                 assert await Echo(self).echoes(ours)
 
         outcome = await carried(Hearing(journal._database), place.vk, source, ordered)
         assert outcome.result == "done"
-        assert place.ours() == [WORDS]
+        assert place.ours() == [sent]
 
 
 async def test_on_max(journal: StoredJournal) -> None:

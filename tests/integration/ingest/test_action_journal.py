@@ -149,6 +149,19 @@ async def test_an_outcome_without_an_attempt_is_recorded_once_and_not_over_one(j
     assert (await journal.find(other, NOW)).entry == entry
 
 
+async def test_who_comes_too_late_does_not_give_away_the_turn_of_who_is_at_it(journal: StoredJournal) -> None:
+    """The same action delivered twice: one is in its call while the other, which knew nothing of that, settles it."""
+    ordered, second = action(NOW), action(NOW)
+    first = await begun(journal, ordered)
+    await journal.settle(ordered, None, "needs_person", now=later(5), detail="paused")
+    assert await journal.begin(second, PACE, later(10)) == NotBefore(at=later(120))
+    await journal.put_off(first, later(20), surely_not_done=True, detail="error 6")
+    await begun(journal, ordered, later(20))
+    await journal.put_off(first, later(21), surely_not_done=True, detail="late")
+    await journal.settle(ordered, first, "failed", now=later(21), detail="late")
+    assert await journal.begin(second, PACE, later(30)) == NotBefore(at=later(140))
+
+
 async def test_what_is_cancelled_is_not_begun_in_whatever_order(journal: StoredJournal) -> None:
     early, late = action(NOW), action(NOW)
     await journal.cancel({early.id}, NOW)

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from services.ingest.actions import attempt
-from services.ingest.actions.consuming import Cancelling
+from services.ingest.actions.consuming import Cancelling, consume
 from services.ingest.actions.course import Means, Times
 from services.ingest.actions.waiting import Waiting
 from services.ingest.actions.worker import Worker
@@ -24,6 +24,7 @@ from shared.bus.declaration import consumer_config
 from shared.clock import utc_now
 from shared.db import Database, migrate
 from shared.events import ActionCancelled, Event, Outcome, decode
+from shared.web.health import Background, Health
 from tests.fixtures.acting import MemoryConnector, MemorySources, action, source
 
 PAGES = [f"vk:-{number}" for number in range(1, 9)]
@@ -175,3 +176,33 @@ async def test_replicas_that_keep_dying_do_everything_once(bus: Bus, database: D
     assert {it.result for it in outcomes} == {"done"}
     for it in ordered:
         assert connector.page(it.page).count(it.id) == 1
+
+
+async def test_nothing_is_done_before_the_sources_are_known(bus: Bus, database: Database) -> None:
+    """An action taken earlier would find no source for its page, and go to a person for good."""
+    sources, loaded, settled = MemorySources(), asyncio.Event(), asyncio.Event()
+    settled.set()
+    journal, connector = StoredJournal(database), MemoryConnector()
+    ordered = action(utc_now())
+    await order(bus, ordered)
+    tasks = Background(Health({}))
+    consume(
+        tasks,
+        bus,
+        journal=journal,
+        sources=sources,
+        connectors={"vk": cast(Connector, connector)},
+        ready=(loaded, settled),
+    )
+    try:
+        other = action(utc_now())
+        await order(bus, ActionCancelled(action=other.id, platform="vk", page="vk:-1", at=utc_now()))
+        async with asyncio.timeout(20):
+            while not (await journal.find(other, utc_now())).cancelled:
+                await asyncio.sleep(0.05)
+        sources.by_page["vk:-1"] = source()
+        loaded.set()
+        (outcome,) = await told(bus, 1)
+        assert outcome.result == "done"
+    finally:
+        await tasks.drain()

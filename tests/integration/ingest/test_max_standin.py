@@ -181,9 +181,14 @@ async def test_a_deletion_is_looked_up(max_: MaxStandin, connector: Max) -> None
     assert await connector.look(source, action, "k") is not None
     with pytest.raises(Gone):
         await connector.act(source, action, "k")
+    there = action_of(source, "delete", f"max:{max_.comment(post, 'Реклама')}", post=post)
+    max_.faults.add("delete", Fault(kind="refuse", status=400, json={"code": "proto.payload", "message": "x"}))
+    with pytest.raises(Refused):
+        await connector.act(source, there, "k")
     max_.posts.clear()
-    with pytest.raises(Unclear):
-        await connector.look(source, action, "k")
+    for ask in (connector.look, connector.act):
+        with pytest.raises(Unclear):
+            await ask(source, action, "k")
 
 
 async def test_refusals_over_the_wire(max_: MaxStandin, connector: Max) -> None:
@@ -229,6 +234,13 @@ async def test_what_a_test_of_rights_finds(max_: MaxStandin, connector: Max) -> 
     max_.permissions = ["pin_message"]
     third = await connector.test(source)
     assert (third.reads, third.acts, len(third.problems)) == (False, (), 3)
+    max_.permissions = ["write", "delete"]
+    blind = await connector.test(source)
+    assert (blind.reads, blind.acts, len(blind.problems)) == (False, (), 1)
+    post = max_.publish("Открыт каток")
+    action = action_of(source, "delete", f"max:{max_.comment(post, 'Реклама')}", post=post)
+    with pytest.raises(NotAllowed):
+        await connector.act(source, action, "k")
     stranger = source_of("max", "max:-5")
     assert not (await connector.test(stranger)).reads
     polling = await connector.test(source_in(max_, way="poll"))

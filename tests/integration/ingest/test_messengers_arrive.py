@@ -57,6 +57,9 @@ class Service(Served):
     def heard(self, source: Source, events: int, *, lag: float | None = None) -> None:
         return None
 
+    def forged(self, source: Source) -> None:
+        return None
+
     async def _submit(self, entries: Sequence[Entry]) -> Counts:
         self.taken.extend(entries)
         return Counts(accepted=len(entries))

@@ -98,6 +98,14 @@ async def test_a_cursor_is_kept_for_each_source_and_kind(cursors: StoredCursors)
     assert await cursors.get("b", "poll") == b""
 
 
+async def test_a_cursor_that_is_too_old_is_none(cursors: StoredCursors) -> None:
+    await cursors.put("a", "poll", b"1", NOW)
+    assert await cursors.get("a", "poll", NOW) == b"1"
+    assert await cursors.get("a", "poll", LATER) is None
+    await cursors.put("a", "poll", b"1", LATER)
+    assert await cursors.get("a", "poll", LATER) == b"1"
+
+
 async def test_cursors_are_dropped_one_kind_or_all(cursors: StoredCursors) -> None:
     for name in ("a", "b"):
         await cursors.put(name, "poll", b"1", NOW)

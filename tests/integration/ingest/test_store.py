@@ -26,16 +26,17 @@ def database(database_url: str) -> Iterator[Database]:
     database.close()
 
 
-def head() -> Head:
-    return Head(chain=os.urandom(16), digest=os.urandom(16))
+def head(seen_at: datetime = NOW) -> Head:
+    return Head(chain=os.urandom(16), digest=os.urandom(16), seen_at=seen_at)
 
 
 async def test_what_is_recorded_is_found_and_the_last_head_wins(database: Database) -> None:
     heads = StoredHeads(database)
     first = {f"http:demo:{number}": head() for number in range(1_500)}
     await heads.record(first, NOW)
-    changed = {"http:demo:7": head(), "http:demo:new": head()}
-    await heads.record(changed, NOW)
+    later = NOW + timedelta(seconds=1)
+    changed = {"http:demo:7": head(later), "http:demo:new": head(later)}
+    await heads.record(changed, later)
     assert await heads.find({*first, *changed, "http:demo:unknown"}) == first | changed
     assert await heads.find({"http:demo:unknown"}) == {}
     assert await heads.find(set()) == {}

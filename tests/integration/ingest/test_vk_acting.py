@@ -272,8 +272,21 @@ def kinds(place: Town, *tokens: str) -> tuple[str, ...]:
 async def test_each_credential_is_there_for_some_actions() -> None:
     async with town() as place:
         assert kinds(place) == kinds(place, "service") == ()
-        assert kinds(place, "community", "service") == ("reply", "close_comments")
+        assert kinds(place, "community", "service") == ("reply", "delete", "close_comments")
         assert kinds(place, "community", "user") == ("reply", "delete", "ban", "close_comments")
+
+
+@pytest.mark.parametrize(
+    ("place_of_it", "acts"),
+    [("wall", ("reply", "close_comments")), ("board", ("delete",)), ("photo", ()), ("video", ()), ("market", ())],
+)
+async def test_what_the_communitys_token_does_depends_on_where_the_comment_stands(
+    place_of_it: str, acts: tuple[str, ...]
+) -> None:
+    async with town() as place:
+        comment = f"vk:{place_of_it}:-{GROUP}:8:1"
+        assert place.vk.acts(place.source("community", "service"), comment) == acts
+        assert place.vk.acts(place.source("user"), comment) == ("reply", "delete", "ban", "close_comments")
 
 
 async def test_the_test_of_rights_finds_what_is_there_and_says_what_is_missing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -41,3 +43,23 @@ async def test_a_hook_that_says_remove_is_never_called_again() -> None:
         place.world.comment(place.post, 77, "Где вода?")
         assert callback.removed
         assert len(callback.deliveries) == 1
+
+
+async def test_a_hook_that_is_slow_is_called_again() -> None:
+    """With the same event, and the number of the repetition."""
+    asked: list[Request] = []
+
+    async def slow_once(request: Request) -> Answer:
+        asked.append(request)
+        if len(asked) == 1:
+            await asyncio.sleep(60)
+        return Answer(text="ok")
+
+    async with town() as place, Loopback(slow_once) as server:
+        told = {"group": GROUP, "secret": None, "confirmation": "c", "call_seconds": 0.1}
+        callback = place.standin.callback(server.address, **told)
+        place.world.comment(place.post, 77, "Где вода?")
+        await asyncio.wait_for(callback.drained(), 10)
+    assert asked[0].body == asked[1].body
+    assert [it.headers.get("x-retry-counter") for it in asked] == [None, "1"]
+    assert [it.status for it in callback.deliveries] == [0, 200]

@@ -76,6 +76,20 @@ def test_an_answer_that_is_no_direction_is_none(toy: Aside) -> None:
     assert toy.pid == first
 
 
+def test_an_answer_that_could_not_be_read_is_not_taken_for_the_next_ones(
+    toy: Aside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> bytes:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "read", full)
+        with pytest.raises(MemoryError):
+            toy.embed(["а"])
+    (row,) = toy.embed(["а" * 4])
+    assert row[0] / row[1] == pytest.approx(4)
+
+
 def test_what_it_fails_of_is_told_to_nobody(capfd: pytest.CaptureFixture[str]) -> None:
     toy = Aside(PROGRAM)
     with pytest.raises(EmbeddingFailed, match="ended"):

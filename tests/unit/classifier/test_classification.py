@@ -93,6 +93,17 @@ async def test_what_nobody_waits_for_any_more_is_not_read_carefully(monkeypatch:
     assert len(embedder.read) == 1
 
 
+async def test_who_waits_too_long_for_the_careful_reader_is_read_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classification, "CAREFUL_SECONDS", 0.05)
+    embedder = ToyEmbedder(closed=True)
+    with ThreadPoolExecutor(1) as fast, ThreadPoolExecutor(1) as reading:
+        judging = Judging(Live(TwoMinds.load()), fast, embedder=embedder, careful=reading)
+        outcomes = await asyncio.gather(*(judging.judge([CLEAR] * 2, careful=True) for _ in range(3)))
+        embedder.gate.set()
+    assert [(reader, [one.tag for one in said]) for _, reader, said in outcomes] == [("fast", ["complaint"] * 2)] * 3
+    assert len(embedder.read) == 1
+
+
 @pytest.mark.parametrize(
     ("texts", "wanted"), [([CLEAR], False), ([CLEAR] * (MAX_CAREFUL_TEXTS + 1), True), ([CLEAR, DEADLY], True)]
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import unicodedata
 from contextlib import closing
@@ -110,6 +112,30 @@ def test_arrays_must_fit(training: Training, tmp_path: Path) -> None:
         msgspec.structs.replace(training, arrays=training.arrays | {name: wrong}).write(tmp_path)
         with pytest.raises(ModelError, match="array"):
             Model.load(tmp_path)
+
+
+def _archive() -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, a=np.zeros(3, dtype=np.float32))
+    return buffer.getvalue()
+
+
+def _endless() -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": (1 << 60,)})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("content", [_archive(), _endless(), b"\x80\x04."], ids=["archive", "endless", "pickle"])
+def test_what_is_no_array_is_refused(training: Training, tmp_path: Path, content: bytes) -> None:
+    manifest = training.write(tmp_path)
+    (tmp_path / "tag_weights.npy").write_bytes(content)
+    array = msgspec.structs.replace(manifest.arrays["tag_weights"], sha256=hashlib.sha256(content).hexdigest())
+    changed = msgspec.structs.replace(manifest, arrays=manifest.arrays | {"tag_weights": array})
+    changed = msgspec.structs.replace(changed, version=changed.true_version())
+    (tmp_path / MANIFEST).write_bytes(msgspec.json.encode(changed))
+    with pytest.raises(ModelError, match=r"tag_weights\.npy: not an array"):
+        Model.load(tmp_path)
 
 
 @pytest.mark.parametrize("missing", [*HEADS, *(CAREFUL + name for name in HEADS)])

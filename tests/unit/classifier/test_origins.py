@@ -8,15 +8,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.classifier.spelling.letters import MONEY, PHONE
-from services.classifier.spelling.origins import Traced, clean_with_origins
-from services.classifier.text import clean, clean_batch
+from services.classifier.spelling.origins import Traced, clean_with_origins, normal_with_origins
+from services.classifier.text import clean, clean_batch, normal
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=[]), max_size=120)
 PIECES = st.lists(
     st.sampled_from(
         [
             "работа ", "рaбoтa", "р а б о т а", "з.а.й.м", "ооо", "!!!", "…", "№ 5", "\xa0", "8 900 000-00-00",
-            "5 руб.",
+            "5 руб.", "www.",
             "@name", "a@example.ru", "https://example.ru/a", "[id1|Имя]", "\u200b", "и\u0306", "\u0301\u0316", "ﷺ", "ﬁ",
             "한", "\u1100\u1161\u11a8", "가\u11a8", "\U0001d400",
             "😡", "\ud800", "\ue000", "\ue003", "σт", "0пыт", "BCE",
@@ -42,6 +42,7 @@ def spans(traced: Traced, text: str) -> list[str]:
 @given(ANY_TEXT | PIECES)
 @example("")
 @example("\u0301")
+@example("www.школа")
 @settings(max_examples=300)
 def test_it_is_what_the_batch_says(text: str) -> None:
     traced, batch = clean_with_origins(text), clean_batch([text])
@@ -51,6 +52,15 @@ def test_it_is_what_the_batch_says(text: str) -> None:
     assert len(traced.joined) == batch.joined[0]
     assert len(traced.revealed) == batch.disguised[0]
     assert traced.text() == clean(text)
+
+
+@given(ANY_TEXT | PIECES)
+@example("…" + "\u0301" * 7)
+@settings(max_examples=300)
+def test_it_is_normal_as_the_flags_have_it(text: str) -> None:
+    found, spans = normal_with_origins(text)
+    assert found == normal(text)
+    assert len(spans) == len(found)
 
 
 @given(ANY_TEXT | PIECES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,6 +95,23 @@ def test_what_always_holds(parts: list[float], pages: int, authors: int, unsure:
         assert after.unsure
     if before.tag != "spam" and before.unsure:
         assert after.unsure
+
+
+@pytest.mark.parametrize(
+    ("language", "same", "tag"),
+    [("uz", "text", "other"), ("uz", "contact", "spam"), ("uk", "text", "spam"), (None, "text", "spam")],
+)
+def test_what_cannot_be_read_may_be_a_complaint(language: str | None, same: str, tag: str) -> None:
+    before = msgspec.structs.replace(judgement("other", unsure=True, **OTHER), language=language)
+    found = weigh(before, Repeated(same=same, comments=64, pages=60, authors=60), border=BORDER)  # type: ignore[arg-type]  # one of the two
+    assert (found.tag, found.unsure) == (tag, True)
+
+
+def test_spam_in_another_language_stays_unsure() -> None:
+    before = msgspec.structs.replace(judgement("spam", unsure=True, **SPAM), language="en")
+    found = weigh(before, repeated(60, 60), border=BORDER)
+    assert found.confidence > BORDER
+    assert found.unsure
 
 
 def test_the_table_falls() -> None:

@@ -173,6 +173,19 @@ async def test_repetition_is_weighed_again(model: TwoMinds, monkeypatch: pytest.
     assert [(event.tag, event.unsure, event.reader) for event in at.sent] == [("spam", True, "careful")]
 
 
+async def test_what_is_sure_is_the_careful_readers_own_border(model: TwoMinds, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spam(self: TwoMinds, texts: Sequence[str], *_: object) -> list[Judgement]:
+        return [judgement("spam", unsure=True, spam=0.5, other=0.46, question=0.02, complaint=0.02) for _ in texts]
+
+    monkeypatch.setattr(TwoMinds, "judge_carefully", spam)
+    monkeypatch.setattr(model, "careful_unsure", 0.95)
+    repeated = Repeated(same="text", comments=20, pages=20, authors=1)
+    async with desk(ToyEmbedder(), model) as at:
+        await at.second.hold(at.judged(UNCLEAR, repeated=repeated))
+    assert [(event.tag, event.unsure) for event in at.sent] == [("spam", True)]
+    assert model.thresholds.unsure < at.sent[0].confidence < 0.95
+
+
 async def test_a_fault_of_the_model_leaves_the_fast_judgement(model: TwoMinds, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: TwoMinds, texts: Sequence[str], embeddings: NDArray[object], *_: object) -> list[Judgement]:
         raise ValueError("wrong shape")

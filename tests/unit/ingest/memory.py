@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+import msgspec
+
 from services.ingest.committer import Committer
 from services.ingest.intake import Intake
 from services.ingest.repetition import Head
@@ -70,7 +72,7 @@ class MemoryHeads:
         if self.fail_next_record:
             self.fail_next_record = False
             raise Transient("database: disk full")
-        self.known.update(heads)
+        self.known |= {id: msgspec.structs.replace(head, seen_at=seen_at) for id, head in heads.items()}
 
 
 class Rig:

@@ -61,17 +61,21 @@ class MemoryCursors:
 
     def __init__(self) -> None:
         self.values: dict[tuple[str, Kind], bytes] = {}
+        self.moved_at: dict[tuple[str, Kind], datetime] = {}
         self.moves: list[tuple[str, Kind, bytes]] = []
         self.reads: list[tuple[str, Kind]] = []
 
-    async def get(self, source: str, kind: Kind) -> bytes | None:
+    async def get(self, source: str, kind: Kind, since: datetime | None = None) -> bytes | None:
         self.reads.append((source, kind))
+        if since is not None and self.moved_at.get((source, kind), since) < since:
+            return None
         return self.values.get((source, kind))
 
     async def put(self, source: str, kind: Kind, value: bytes, moved_at: datetime) -> None:
         if len(value) > MAX_CURSOR:
             raise ValueError(f"at most {MAX_CURSOR} bytes are kept")
         self.values[source, kind] = value
+        self.moved_at[source, kind] = moved_at
         self.moves.append((source, kind, value))
 
     async def drop(self, source: str, kind: Kind | None = None) -> None:

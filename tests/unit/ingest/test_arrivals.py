@@ -52,6 +52,30 @@ async def test_a_deletion_that_comes_first_is_not_undone_by_the_creation(desk: D
     assert desk.told == [("comment.deleted", COMMENT)]
 
 
+@pytest.mark.parametrize("before", [[], ["deleted"]])
+async def test_a_return_tells_what_is_there_again(desk: Desk, before: list[str]) -> None:
+    """The creation may never come, or come last."""
+    for number, kind in enumerate([*before, "restored"]):
+        text = "Вода?" if kind == "restored" else None
+        await desk.arrivals.take(SOURCE, [happened(key=str(number), event=kind, text=text)], b"{}")
+    await desk.arrivals.take(SOURCE, [happened(key="late")], b"{}")
+    assert desk.told == [(f"comment.{kind}", COMMENT) for kind in (*before, "restored", "edited")]
+    last = desk.rig.stream.events[-1]
+    assert isinstance(last, CommentEdited)
+    assert last.text == "Вода?"
+
+
+async def test_a_return_without_content_is_a_return(desk: Desk) -> None:
+    await desk.arrivals.take(SOURCE, [happened(), happened(key="2", event="restored", text=None)], b"{}")
+    assert desk.told == [("comment.created", COMMENT), ("comment.restored", COMMENT)]
+
+
+async def test_a_return_of_our_own_reply_is_no_answer_by_hand(desk: Desk) -> None:
+    desk.ours.add("wall:-1:2:3")
+    await desk.arrivals.take(SOURCE, [happened(event="restored", author_kind="page")], b"{}")
+    assert desk.told == [("comment.restored", COMMENT)]
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 async def test_in_any_order_and_twice_nothing_is_told_twice(desk: Desk, order: tuple[int, ...]) -> None:
     life = [

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from services.ingest import decode as decode_module
 from services.ingest.__main__ import main
 from services.ingest.connectors import platforms
-from services.ingest.connectors.received import NotThisPlatform, PostCopy, Received, Thread, skipped
+from services.ingest.connectors.received import NotThisPlatform, PostCopy, Received, Thread, skipped, unusable
 from tests.unit.ingest.platform_memory import happened
 
 
@@ -32,6 +32,7 @@ def of_tests(payload: bytes, page: str | None = None) -> list[Received]:
         happened("a b", key="4"),
         happened(key="5", text="\ud83d"),
         Received(),
+        unusable("wall_reply_new without ids", {}),
     ]
 
 
@@ -62,11 +63,12 @@ def test_one_line_for_each_event(file: Path) -> None:
     assert lines[2] == "skipped: like_add"
     assert lines[3] == "skipped: the copy of post 33 of channel -5, kept for its comments"
     assert lines[4] == "skipped: the group -1 is -100 from now on"
-    assert lines[5].startswith("skipped: text is empty")
-    assert lines[6].startswith("skipped: unusable (")
-    assert lines[7] == "skipped: unusable (text: half of a surrogate pair is no text)"
+    assert lines[5] == "skipped: neither words nor anything else to look at"
+    assert lines[6].startswith("unusable: ")
+    assert lines[7] == "unusable: text: half of a surrogate pair is no text"
     assert lines[8] == "skipped: nothing in it"
-    assert len(lines) == 9
+    assert lines[9] == "unusable: wall_reply_new without ids"
+    assert len(lines) == 10
 
 
 def test_the_page_may_be_named(file: Path) -> None:
@@ -75,7 +77,7 @@ def test_the_page_may_be_named(file: Path) -> None:
 
 
 def test_standard_input_is_read_for_a_dash() -> None:
-    assert len(run("--platform", "vk", "-", stdin=b"all").stdout.splitlines()) == 9
+    assert len(run("--platform", "vk", "-", stdin=b"all").stdout.splitlines()) == 10
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff\xfe"])

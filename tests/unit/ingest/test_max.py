@@ -277,6 +277,25 @@ async def test_a_backfill_goes_through_posts_and_pages() -> None:
     assert events[COMMENTS + 7 :] == ["post without readable comments"] + ["post that cannot be read now"] * MAX_TRIES
 
 
+async def test_a_page_with_something_unreadable_in_it_is_not_the_last() -> None:
+    """Neither of posts nor of comments: what is older is read all the same."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.url.path} {request.url.params.get('before', '-')}")
+        count = POSTS if request.url.path == "/messages" else COMMENTS
+        return httpx.Response(200, json={"messages": [*listed(count - 1, AT)["messages"], None]})
+
+    async with caller_of(answer) as caller:
+        connector = Max(caller, now=lambda: AT / 1000)
+        posts = await stepped(connector, None)
+        comments = await stepped(connector, posts.cursor)
+    place = msgspec.json.decode(posts.cursor, type=Place)
+    assert (place.posts_before, place.listed) == (AT - POSTS + 3, False)
+    assert msgspec.json.decode(comments.cursor, type=Place).comments_before == AT - COMMENTS + 3
+    assert [it.skipped for it in comments.events if it.fault] == ["unreadable message"]
+
+
 async def test_a_cursor_that_cannot_be_read_begins_anew() -> None:
     """And one with the longest ids that are asked for fits."""
     longest = Place(posts=("mid." + "f" * 76,) * POSTS, comments_before=AT, posts_before=AT)

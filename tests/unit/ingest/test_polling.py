@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -24,6 +25,7 @@ from services.ingest.polling import (
     _pause,
 )
 from services.ingest.sources.source import Secrets, Source
+from shared.clock import utc_now
 from shared.errors import Transient
 from tests.fixtures.leases import Alone
 from tests.unit.ingest.memory import running
@@ -447,3 +449,50 @@ async def test_of_2000_sources_a_tenth_that_hangs_or_fails_delays_no_other() -> 
     assert longest < wait * 6
     # Those that fail back off: far fewer calls than the good ones' four each.
     assert failures <= 100 * 3
+
+
+async def test_a_comment_that_is_deleted_while_the_page_is_read_back_stays_deleted() -> None:
+    """The platform answers with what stood there when it was asked; its call about the deletion is faster."""
+    readings: list[bytes | None] = []
+
+    async def backfill(source: Source, cursor: bytes | None) -> Polled | None:
+        readings.append(cursor)
+        if cursor == b"2":
+            return None
+        if cursor == b"1":
+            await made[0].desk.arrivals.take(source, [happened(key="2", event="deleted", text=None)], b"{}")
+        standing = msgspec.structs.replace(happened(key=None), read_back=True)
+        return Polled(events=(standing,), cursor=b"1" if cursor is None else b"2")
+
+    made: list[Bench] = []
+    async with bench(Toy(backfill=backfill), [source(id="a")]) as rig:
+        made.append(rig)
+        await until(lambda: b"2" in readings)
+        assert rig.desk.told == [("comment.created", "vk:wall:-1:2:3"), ("comment.deleted", "vk:wall:-1:2:3")]
+
+
+async def test_a_source_that_was_removed_and_added_again_begins_anew() -> None:
+    """Its id says nothing of its page: the place where another page was read is none in this one."""
+    asked: list[tuple[str, bytes | None]] = []
+
+    async def poll(source: Source, cursor: bytes | None) -> Polled:
+        asked.append((source.page, cursor))
+        return Polled(events=(), cursor=b"place in " + source.page.encode(), wait=HOUR)
+
+    async def backfill(source: Source, cursor: bytes | None) -> Polled | None:
+        asked.append((source.page, cursor))
+        return Polled(events=(), cursor=b"reading " + source.page.encode(), wait=HOUR)
+
+    first = polled_source(added_at=utc_now() - timedelta(days=1))
+    async with bench(Toy(poll=poll, backfill=backfill), [first]) as rig:
+        await until(lambda: len(rig.cursors.values) == 2)
+        del rig.sources["a"]
+        await until(lambda: not rig.polling._running and not rig.polling._leaving)
+        asked.clear()
+        rig.sources["a"] = polled_source(page="vk:-2", added_at=utc_now())
+        await until(lambda: len(asked) == 2)
+        assert asked == [("vk:-2", None)] * 2
+        await until(lambda: b"reading vk:-2" in rig.cursors.values.values())
+        rig.sources["a"] = msgspec.structs.replace(rig.sources["a"], pace_seconds=1.0)
+        await until(lambda: len(asked) == 4)
+        assert sorted(asked[2:]) == [("vk:-2", b"place in vk:-2"), ("vk:-2", b"reading vk:-2")]

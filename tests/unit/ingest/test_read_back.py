@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from services.ingest.batch import judge
@@ -45,6 +46,13 @@ def _submission(kind: EventKind, text: str) -> Submission:
             ["comment.created", "comment.deleted", "comment.restored", "comment.edited"],
         ),
         ([read(), told("created")], ["comment.created"]),
+        ([told("created"), told("edited"), told("edited")], ["comment.created"]),
+        ([read(), told("edited"), told("edited", "B")], ["comment.created", "comment.edited"]),
+        (
+            [told("created"), told("edited", "B"), told("edited")],
+            ["comment.created", "comment.edited", "comment.edited"],
+        ),
+        ([told("edited"), told("created")], ["comment.edited"]),
     ],
 )
 @pytest.mark.parametrize("together", [True, False])
@@ -56,3 +64,35 @@ def test_only_what_changed_is_told(history: list[Entry], becomes: list[str], tog
         known |= batch.heads
         events += [sent.event for sent in batch.outgoing]
     assert [type(event).__struct_config__.tag for event in events] == becomes
+
+
+def seen(batch_heads: dict[str, Head], seconds: float) -> dict[str, Head]:
+    """The heads as they are found later, recorded so many seconds after NOW."""
+    at = NOW + timedelta(seconds=seconds)
+    return {comment: msgspec.structs.replace(head, seen_at=at) for comment, head in batch_heads.items()}
+
+
+def as_of(entry: Entry, seconds: float) -> Entry:
+    return msgspec.structs.replace(entry, as_of=NOW + timedelta(seconds=seconds))
+
+
+def outcome(known: dict[str, Head], *entries: Entry) -> list[str | None]:
+    return [type(sent.event).__struct_config__.tag for sent in judge([entries], known).outgoing]  # type: ignore[misc]  # a tag of ours is text
+
+
+@pytest.mark.parametrize("since", [told("deleted"), told("edited", "B")])
+def test_a_reading_that_was_asked_for_before_a_change_does_not_undo_it(since: Entry) -> None:
+    known = seen(judge([[told("created"), since]], {}).heads, 10)
+    assert outcome(known, as_of(read("A"), 9)) == []
+    assert outcome(judge([[told("created"), since]], {}).heads, as_of(read("A"), 9)) == []
+    assert outcome(known, as_of(read("A"), 11)) != []
+
+
+def test_what_one_payload_says_of_a_comment_follows_upon_itself() -> None:
+    """Its first event was taken when it came, a moment after the letter was written; the second only now."""
+    known = seen(judge([[told("created")]], {}).heads, 1)
+    letter = [as_of(told("created"), 0), as_of(told("edited", "B"), 0), as_of(told("deleted"), 0)]
+    assert outcome(known, *letter) == ["comment.edited", "comment.deleted"]
+    assert outcome({}, *letter) == ["comment.created", "comment.edited", "comment.deleted"]
+    edited = seen(judge([[told("created"), told("edited", "C")]], {}).heads, 1)
+    assert outcome(edited, *letter) == []

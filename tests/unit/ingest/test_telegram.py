@@ -22,7 +22,7 @@ from services.ingest.connectors.failure import (
 )
 from services.ingest.connectors.received import NotThisPlatform, PostCopy, Received, Thread
 from services.ingest.connectors.telegram import Telegram, decode
-from services.ingest.connectors.telegram.connector import FRESH_SECONDS, MAX_REPLY
+from services.ingest.connectors.telegram.connector import FRESH_SECONDS, MAX_REPLY, STUCK_SECONDS
 from services.ingest.sources.source import Secrets
 from services.ingest.submission import Submission
 from tests.fixtures.connecting import Waits, action_of, caller_of, source_of
@@ -248,7 +248,9 @@ REFUSALS: list[tuple[int, dict[str, Any], type[PlatformError]]] = [
     (401, {"description": "Unauthorized"}, BadCredential),
     (404, {"description": "Not Found"}, BadCredential),
     (400, {"description": "Bad Request: message to be replied not found"}, Gone),
-    (400, {"description": "Bad Request: chat not found"}, Gone),
+    (400, {"description": "Bad Request: message to delete not found"}, Gone),
+    (400, {"description": "Bad Request: chat not found"}, NotAllowed),
+    (400, {"description": "Bad Request: PEER_ID_INVALID"}, NotAllowed),
     (400, {"description": "Bad Request: not enough rights to send text messages to the chat"}, NotAllowed),
     (400, {"description": "Bad Request: message can't be deleted"}, NotAllowed),
     (400, {"description": "Bad Request: message is too long"}, Refused),
@@ -362,6 +364,23 @@ async def test_an_answer_that_says_nothing_is_unclear() -> None:
                     await Telegram(caller).act(SOURCE, action, "k")
 
 
+async def test_a_bot_is_not_asked_by_the_numbers_of_the_one_before_it() -> None:
+    """They would tell Telegram to forget what nobody has read."""
+    asked: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(msgspec.json.decode(request.content))
+        return httpx.Response(200, json={"ok": True, "result": [{"update_id": 900}]})
+
+    secrets = msgspec.structs.replace(SOURCE.secrets, bot_token="999:" + "b" * 35)
+    async with caller_of(answer) as caller:
+        connector = Telegram(caller)
+        first = await connector.poll(SOURCE, None)
+        await connector.poll(msgspec.structs.replace(SOURCE, secrets=secrets), first.cursor)
+        await connector.poll(SOURCE, first.cursor)
+    assert [it.get("offset") for it in asked] == [None, None, 901]
+
+
 async def test_the_offset_is_sent_only_to_confirm() -> None:
     """After an empty answer, and after a week, a poll goes without: new numbers may be lower."""
     asked: list[dict[str, Any]] = []
@@ -382,3 +401,12 @@ async def test_the_offset_is_sent_only_to_confirm() -> None:
     assert [it.get("offset") for it in asked] == [None, 902, None, None]
     assert (empty.cursor, empty.events) == (b"", ())
     assert asked[0]["allowed_updates"] == ["message", "edited_message"]
+
+
+async def test_updates_that_nothing_can_confirm_are_not_asked_for_without_end() -> None:
+    """They would all come again at once."""
+    told = {"ok": True, "result": [{"message": {"message_id": 1}}, {"update_id": "x"}, 7]}
+    async with caller_of(lambda _: httpx.Response(200, json=told)) as caller:
+        polled = await Telegram(caller).poll(SOURCE, None)
+    assert (polled.cursor, polled.wait) == (b"", STUCK_SECONDS)
+    assert len(polled.events) == 3

@@ -8,8 +8,10 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ from services.ingest.connectors.vk.looking import MAX_CALLS
 from services.ingest.connectors.vk.vk import Vk
 from services.ingest.sources.source import Secrets, Source
 from shared.events import Action
+from tests.fixtures.connecting import Waits, caller_of
 
 SECRETS = Secrets(community_token="c", user_token="u", service_token="s", hook_secret="h", confirmation="k")
 SOURCE = Source(id="town", platform="vk", page="vk:-456", way="poll", secrets=SECRETS)
@@ -196,3 +199,63 @@ async def test_no_token_is_in_an_address_or_in_words(caplog: pytest.LogCaptureFi
     assert all(b"s3cret" in request.content for request in asked)
     assert not any("s3cret" in str(request.url) for request in asked)
     assert "s3cret" not in repr((source, rights)) + caplog.text
+
+
+async def test_a_server_of_events_that_does_not_wait_is_not_asked_without_end() -> None:
+    """VK holds a poll back; whatever answers at once with nothing sets no pace of its own."""
+    answers = {
+        "/method/groups.getLongPollServer": {"response": {"server": "https://lp.example/x", "key": "k", "ts": "5"}}
+    }
+    waits = Waits()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=answers.get(request.url.path, {"ts": "5", "updates": []}))
+
+    async with caller_of(answer, waits) as caller:
+        vk, cursor = Vk(caller), None
+        for _ in range(12):
+            cursor = (await vk.poll(SOURCE, cursor)).cursor
+    assert waits.now == pytest.approx(2.0)
+
+
+def pages_of(*pages: list[dict[str, Any]], count: int, of: int) -> Callable[[int], dict[str, Any]]:
+    """A list by offset, `of` at a time by VK's own count; what may not be seen is missing from its page."""
+    return lambda offset: {"count": count, "items": pages[offset // of] if offset // of < len(pages) else []}
+
+
+async def test_an_answer_that_is_short_is_not_the_last_while_vk_counts_more() -> None:
+    """Of the list of topics as of a topic's comments: what VK leaves out stands in no answer, and is counted."""
+    now = int(NOW.timestamp())
+    topics = [{"id": number, "updated": now - number} for number in range(1, 61)]
+    comments = [
+        {"id": number, "from_id": -456, "date": now, "text": "Будет" if number == 1 else f"ещё {number}"}
+        for number in range(150, 0, -1)
+    ]
+    listed = pages_of(topics[1:40], topics[40:], count=60, of=40)
+    told = pages_of(comments[1:100], comments[100:], count=150, of=100)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        given = dict(parse_qsl(request.content.decode()))
+        offset = int(given.get("offset", 0))
+        method = request.url.path.rpartition("/")[2]
+        if method == "board.getTopics":
+            return httpx.Response(200, json={"response": listed(offset)})
+        if method == "board.getComments" and given["topic_id"] in ("3", "60"):
+            return httpx.Response(200, json={"response": told(offset)})
+        return httpx.Response(200, json={"response": {"count": 0, "items": []}})
+
+    TRANSPORT.handler = handle
+    vk = Vk(CALLER, clock=lambda: NOW)
+    source = msgspec.structs.replace(SOURCE, secrets=Secrets(service_token="s"))
+    found: list[str] = []
+    cursor = None
+    while (step := await vk.backfill(source, cursor)) is not None:
+        cursor = step.cursor
+        found += [it.submission.id for it in step.events if it.submission is not None]
+    for topic in (3, 60):
+        assert len([it for it in found if it.startswith(f"board:-456:{topic}:")]) == 149
+    done = await vk.look(source, action("reply", "board"), "k")
+    assert done is None
+    done = await vk.look(source, msgspec.structs.replace(action("reply", "board"), comment="vk:board:-456:3:2"), "k")
+    assert done is not None
+    assert done.comment == "vk:board:-456:3:1"

@@ -28,6 +28,8 @@ MEANING: dict[int, tuple[type[PlatformError], type[PlatformError]]] = {
     28: (NotAllowed, NotAllowed),
     29: (NotSent, NotSent),
     100: (Refused, Refused),
+    18: (Gone, NotAllowed),
+    40: (Gone, NotAllowed),
     104: (Gone, Gone),
     210: (NotAllowed, NotAllowed),
     211: (NotAllowed, NotAllowed),
@@ -37,6 +39,7 @@ MEANING: dict[int, tuple[type[PlatformError], type[PlatformError]]] = {
     222: (Refused, Refused),
     223: (NotSent, NotSent),
     801: (Refused, Refused),
+    1117: (BadCredential, BadCredential),
     987_654: (Refused, Refused),
     -1: (Refused, Refused),
 }

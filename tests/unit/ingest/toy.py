@@ -68,7 +68,7 @@ class Toy:
     async def test(self, source: Source) -> Rights:
         return Rights(reads=True)
 
-    def acts(self, source: Source) -> tuple[ActionKind, ...]:
+    def acts(self, source: Source, comment: str | None = None) -> tuple[ActionKind, ...]:
         return ()
 
     async def act(self, source: Source, action: Action, key: str) -> Done:
@@ -87,6 +87,7 @@ class Fares:
     def __init__(self) -> None:
         self.heard_of: list[tuple[str, int]] = []
         self.lags: list[float | None] = []
+        self.forged_for: list[str] = []
         self.failures: list[tuple[str, Exception]] = []
         self.changed = asyncio.Event()
 
@@ -94,6 +95,9 @@ class Fares:
         self.heard_of.append((source.id, events))
         self.lags.append(lag)
         self.changed.set()
+
+    def forged(self, source: Source) -> None:
+        self.forged_for.append(source.id)
 
     def failed(self, source: Source, error: Exception) -> None:
         self.failures.append((source.id, error))

@@ -110,7 +110,7 @@ class Max:
         """See `rights.find_rights`."""
         return await find_rights(self._api, source)
 
-    def acts(self, source: Source) -> tuple[ActionKind, ...]:
+    def acts(self, source: Source, comment: str | None = None) -> tuple[ActionKind, ...]:
         """No ban: MAX hides who wrote. Comments are closed by a person, in the channel's settings."""
         return ("reply", "delete") if source.secrets.bot_token else ()
 
@@ -119,7 +119,7 @@ class Max:
         post, comment = _placed(action)
         token = source.secrets.bot_token
         if action.kind == "delete":
-            await self._api.act(token, "DELETE", path_of(post), query={"comment_id": comment})
+            await self._delete(source, post, comment)
             return Done()
         text = (action.text or "").strip()
         if not text:
@@ -147,6 +147,15 @@ class Max:
     def link(self, page: str, post: str | None, comment: str) -> str:
         """See `mid.address`."""
         return address(page, post)
+
+    async def _delete(self, source: Source, post: str, comment: str) -> None:
+        try:
+            await self._api.act(source.secrets.bot_token, "DELETE", path_of(post), query={"comment_id": comment})
+        except Gone as gone:
+            # MAX says so of whatever it does not find, be it for this bot alone: it is gone once its post shows that.
+            if not await self._vanished(source, post, comment):
+                raise Refused(f"{gone.detail}, and yet the comment can be read") from None
+            raise
 
     async def _vanished(self, source: Source, post: str, comment: str) -> bool:
         try:

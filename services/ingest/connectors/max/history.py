@@ -78,7 +78,7 @@ async def _posts(api: MaxApi, source: Source, place: Place, since: int) -> Polle
     after = Place(
         posts=tuple(mids)[:POSTS],
         posts_before=following,
-        listed=following is None or len(recent) < len(messages),
+        listed=following is None or any(0 < time_of(it) < since for it in messages),
     )
     return Polled(events=(), cursor=msgspec.json.encode(after), payload=payload)
 
@@ -112,14 +112,14 @@ async def page_of(
 
 
 def messages_of(value: object) -> list[Message]:
-    """The messages of an answer that can be read at all."""
+    """The messages of an answer; one that cannot be read is an empty one, so that a full page stays full."""
     found = []
     raw = value.get("messages") if isinstance(value, dict) else None
     for each in raw if isinstance(raw, list) else []:
         try:
             found.append(fit(each, Message))
         except Unreadable:
-            continue
+            found.append(Message())
     return found
 
 

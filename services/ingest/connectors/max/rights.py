@@ -65,14 +65,17 @@ async def find_rights(api: MaxApi, source: Source) -> Rights:
     granted = set(member.permissions or ())
     reads = bool(member.is_owner) or "read_all_messages" in granted
     if not reads:
-        problems.append("The bot cannot read comments: make it an administrator who may read all messages.")
+        problems.append(
+            "The bot can neither read comments nor answer nor delete: let it, as an administrator, read all messages."
+        )
     acts: tuple[ActionKind, ...] = ()
+    # Without the right to read, MAX refuses both.
     if member.is_owner or "write" in granted:
-        acts = ("reply",)
+        acts = ("reply",) if reads else ()
     else:
         problems.append("The bot cannot reply: give it the right to write.")
     if member.is_owner or granted & DELETING:
-        acts = (*acts, "delete")
+        acts = (*acts, "delete") if reads else ()
     else:
         problems.append("The bot cannot delete: give it the right to delete messages.")
     reads = _way(source, (told or Subscriptions()).subscriptions, problems) and reads

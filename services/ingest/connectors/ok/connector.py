@@ -190,7 +190,7 @@ class Ok:
             return refused(error)
         return await find_rights(calls, _local(source.page), self._clock())
 
-    def acts(self, source: Source) -> tuple[ActionKind, ...]:
+    def acts(self, source: Source, comment: str | None = None) -> tuple[ActionKind, ...]:
         """None: the platform documents no call that answers, deletes or bans."""
         return ()
 

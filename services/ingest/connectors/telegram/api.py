@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import msgspec
@@ -20,13 +19,12 @@ from services.ingest.connectors.failure import (
 )
 from services.ingest.connectors.gate import Rate
 from services.ingest.connectors.tolerance import Unreadable, Whole, fit, parse
+from services.ingest.sources.requirements import TELEGRAM_TOKEN
 
 API = "https://api.telegram.org"
 ALL = Rate(name="telegram", calls=30, seconds=1.0)
 """Calls of one bot, as Telegram's FAQ for bots names the limit of messages."""
 MAX_RETRY_AFTER = 86_400.0
-
-_TOKEN = re.compile(r"\d{1,20}:[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 # Telegram tells its refusals apart by words only; the first that is found decides. Collected from its public sources
 # and from what others recorded; what is not listed is Refused.
@@ -37,8 +35,9 @@ _WORDS: tuple[tuple[str, type[PlatformError]], ...] = (
     ("message to delete not found", Gone),
     ("message thread not found", Gone),
     ("message_id_invalid", Gone),
-    ("chat not found", Gone),
-    ("peer_id_invalid", Gone),
+    # What a bot is told that is not in the group (any more): the comment may well be there for everybody else.
+    ("chat not found", NotAllowed),
+    ("peer_id_invalid", NotAllowed),
     ("message can't be deleted", NotAllowed),
     ("not enough rights", NotAllowed),
     ("have no rights", NotAllowed),
@@ -74,7 +73,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 def bot_of(token: str) -> str | None:
     """The bot's number, which its token begins with; None for what is no token."""
-    return token.partition(":")[0] if _TOKEN.fullmatch(token) else None
+    return token.partition(":")[0] if TELEGRAM_TOKEN.fullmatch(token) else None
 
 
 class BotApi:

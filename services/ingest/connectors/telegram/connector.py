@@ -31,15 +31,18 @@ FRESH_SECONDS = 6 * 86_400
 """An offset older than that is not sent: after a week without updates their numbers begin anew anywhere."""
 MAX_REPLY = 4_096
 """UTF-16 units of one message."""
+STUCK_SECONDS = 60.0
+"""Until the next poll after one whose updates have no numbers to confirm: all of them would come again."""
 KINDS = ("message", "edited_message")
 """Updates that are asked for."""
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """What the next poll confirms: updates below `offset`, which came at `at` (seconds)."""
+    """What the next poll confirms: updates of `bot` below `offset`, which came at `at` (seconds)."""
 
     offset: int
     at: int
+    bot: str = ""
 
 
 class Telegram:
@@ -77,17 +80,20 @@ class Telegram:
         The offset is sent only to confirm what the poll before brought. An empty answer has confirmed it, so the next
         poll goes without: nothing depends on numbers that grow.
         """
-        kept = _cursor(cursor)
+        kept, bot = _cursor(cursor), bot_of(source.secrets.bot_token or "") or ""
         arguments: dict[str, object] = {"timeout": self._hold, "limit": BATCH, "allowed_updates": KINDS}
-        if kept is not None and 0 <= self._now() - kept.at < FRESH_SECONDS:
+        # Each bot numbers its own: to one that took another's place the offset would confirm what was never read.
+        if kept is not None and kept.bot == bot and 0 <= self._now() - kept.at < FRESH_SECONDS:
             arguments["offset"] = kept.offset
         result, payload = await self._api.read(source.secrets.bot_token, "getUpdates", arguments, wait=self._hold)
         updates = result if isinstance(result, list) else []
         numbers = [number for update in updates if (number := _number(update)) is not None]
         following = b""
         if numbers:
-            following = msgspec.json.encode(Cursor(offset=max(numbers) + 1, at=int(self._now())))
-        return Polled(events=self._events(source, updates) if updates else (), cursor=following, payload=payload)
+            following = msgspec.json.encode(Cursor(offset=max(numbers) + 1, at=int(self._now()), bot=bot))
+        events = self._events(source, updates) if updates else ()
+        wait = STUCK_SECONDS if updates and not numbers else 0.0
+        return Polled(events=events, cursor=following, payload=payload, wait=wait)
 
     async def backfill(self, source: Source, cursor: bytes | None) -> Polled | None:
         """Telegram's bots cannot read what was before."""
@@ -97,7 +103,7 @@ class Telegram:
         """See `rights.find_rights`."""
         return await find_rights(self._api, source, self._now())
 
-    def acts(self, source: Source) -> tuple[ActionKind, ...]:
+    def acts(self, source: Source, comment: str | None = None) -> tuple[ActionKind, ...]:
         """No ban: Telegram wants the author's number, and of authors only a keyed hash is kept; a message cannot be
         read again to learn it. Comments are closed by a person, in the channel's settings."""
         return ("reply", "delete") if source.secrets.bot_token else ()

@@ -31,6 +31,8 @@ _SECTIONS: dict[Kind, str] = {
     "board": "board",
 }
 """The first half of the methods' names."""
+_BY_COMMUNITY: dict[Kind, tuple[ActionKind, ...]] = {"wall": ("reply", "close_comments"), "board": ("delete",)}
+"""What the community's own token does."""
 
 
 class Acting:
@@ -106,12 +108,15 @@ def target(source: Source, action: Action) -> tuple[Place, int]:
     return found
 
 
-def kinds_for(source: Source) -> tuple[ActionKind, ...]:
+def kinds_for(source: Source, comment: str | None = None) -> tuple[ActionKind, ...]:
     """See `Connector.acts`."""
     secrets = source.secrets
     if secrets.user_token:
         return ("reply", "delete", "ban", "close_comments") if (owner_of(source.page) or 0) < 0 else ("reply", "delete")
-    return ("reply", "close_comments") if secrets.community_token else ()
+    if not secrets.community_token:
+        return ()
+    found = None if comment is None else find_comment(comment)
+    return ("reply", "delete", "close_comments") if found is None else _BY_COMMUNITY.get(found[0].kind, ())
 
 
 def _reply(place: Place, number: int, text: str, key: str) -> Method:

@@ -59,8 +59,10 @@ def received(comment: Comment, place: Place, *, event: EventKind, key: str | Non
     number = positive(comment.id)
     if number is None:
         return unusable("comment without an id", comment, key)
-    if event in ("deleted", "restored"):
-        # A deletion says who deleted, which is nobody's concern here; a return repeats what is known.
+    text, hanging = readable(words(comment.text)), attached(comment.attachments)
+    empty = not text.strip() and not hanging
+    if event == "deleted" or (event == "restored" and empty):
+        # A deletion says who deleted, which is nobody's concern here.
         gone = Submission(
             platform="vk",
             page=page,
@@ -70,8 +72,7 @@ def received(comment: Comment, place: Place, *, event: EventKind, key: str | Non
             posted_at=_moment(comment.date),
         )
         return Received(key=key, submission=gone)
-    text, hanging = readable(words(comment.text)), attached(comment.attachments)
-    if not text.strip() and not hanging:
+    if empty:
         return skipped("comment without content", key)
     author = whole(comment.from_id)
     return Received(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +12,8 @@ from services.ingest.connectors.vk.comment import as_comment
 from services.ingest.connectors.vk.decoding import flattened
 from services.ingest.connectors.vk.payload import Comment, flag, items, positive, table, whole, words
 from services.ingest.connectors.vk.place import Kind, Place, owner_of
-from services.ingest.connectors.vk.text import readable
+from services.ingest.connectors.vk.sections import THREADED, is_last
+from services.ingest.connectors.vk.text import plain
 from services.ingest.sources.source import Source
 from shared.events import Action
 
@@ -25,8 +25,6 @@ THREAD = 10
 SLACK = 120
 """Seconds that our clock may be ahead of VK's."""
 
-_WRITTEN_MENTION = re.compile(r"[@*](?:id|club|public|event)[0-9]{1,19} ?\(([^()\n]{1,300})\)")
-"""As people write them: `@id1 (Name)`, `*club1 (Name)`."""
 _READERS: dict[Kind, tuple[TokenKind, ...]] = {
     "wall": ("user", "service"),
     "board": ("user", "service"),
@@ -64,7 +62,7 @@ class Looking:
 
     async def _reply(self, source: Source, action: Action, place: Place, number: int) -> Done | None:
         """Our own words, from the page, in answer to that comment, not older than the order to write them."""
-        owner, sought = owner_of(source.page), _plain(action.text or "")
+        owner, sought = owner_of(source.page), plain(action.text or "")
         earliest = action.ordered_at.timestamp() - SLACK
         async for comment in self._newest(source, place, number, since=earliest):
             answers = positive(comment.reply_to_comment)
@@ -73,7 +71,7 @@ class Looking:
                 and (place.kind == "board" or answers == number)
                 and (whole(comment.date) or 0) >= earliest
                 and not flag(comment.deleted)
-                and _plain(words(comment.text)) == sought
+                and plain(words(comment.text)) == sought
                 and (made := positive(comment.id)) is not None
             ):
                 return Done(comment=f"vk:{place.comment(made)}", link=place.link(made))
@@ -116,8 +114,8 @@ class Looking:
     async def _newest(self, source: Source, place: Place, number: int, *, since: float) -> AsyncIterator[Comment]:
         """What may have been written in answer to a comment, newest first on each level."""
         reader = self._reader(source, place)
-        calls = 0
-        roots = [await self._root(reader, place, number)] if place.kind in ("wall", "video") else [0]
+        calls, threaded = 0, place.kind in THREADED
+        roots = [await self._root(reader, place, number)] if threaded else [0]
         while roots:
             root, offset = roots.pop(), 0
             while True:
@@ -134,8 +132,8 @@ class Looking:
                 offset += PAGE
                 # A new answer can stand in an old thread, so that only one level by itself ends with its dates.
                 old = bool(found) and (whole(table(found[-1]).get("date")) or 0) < since
-                level_alone = bool(root) or place.kind not in ("wall", "video")
-                if _through(answer, found, offset) or (old and level_alone):
+                level_alone = bool(root) or not threaded
+                if is_last(answer, limit=PAGE, after=offset, threaded=threaded) or (old and level_alone):
                     break
 
     async def _level(self, reader: Token, place: Place, root: int, offset: int) -> dict[str, Any]:
@@ -177,7 +175,7 @@ def _answers(place: Place, root: int, offset: int) -> Method:
     given: dict[str, int | str] = {"count": PAGE, "offset": offset, "sort": "desc"}
     if root:
         given["comment_id"] = root
-    elif place.kind in ("wall", "video"):
+    elif place.kind in THREADED:
         given["thread_items_count"] = THREAD
     return _listing(place, given)
 
@@ -205,13 +203,3 @@ def _unread(each: object) -> list[int]:
     thread, root = table(table(each).get("thread")), positive(table(each).get("id"))
     short = (whole(thread.get("count")) or 0) > len(items(thread.get("items")))
     return [root] if root and short else []
-
-
-def _through(answer: dict[str, Any], found: list[Any], offset: int) -> bool:
-    on_level = whole(answer.get("current_level_count"))
-    return not found or (len(found) < PAGE if on_level is None else offset >= on_level)
-
-
-def _plain(text: str) -> str:
-    """A text without what VK may change in it: spaces, escapes, and mentions, which it writes in brackets."""
-    return " ".join(readable(_WRITTEN_MENTION.sub(lambda found: found[1], text)).split())

@@ -10,6 +10,7 @@ import msgspec
 from services.ingest.connectors.calling import Caller
 from services.ingest.connectors.connector import Polled
 from services.ingest.connectors.failure import NotSent, Refused
+from services.ingest.connectors.gate import Rate
 from services.ingest.connectors.received import Received
 from services.ingest.connectors.vk.api import Api, needed
 from services.ingest.connectors.vk.decoding import read_update
@@ -23,6 +24,9 @@ MARGIN_SECONDS = 10.0
 """That the answer may take beyond that."""
 AGAIN_SECONDS = 1.0
 """After a failure that VK names, so that a broken server is not asked without pause."""
+ASKED = Rate(name="vk events", calls=5, seconds=1.0)
+"""Questions to one server: VK names no limit, but one that answers at once with nothing must not be asked without end.
+What comes while a turn is waited for comes together."""
 MAX_SERVERS = 10_000
 """Sources whose server is remembered; the one asked longest ago is forgotten first."""
 MAX_TS = 100
@@ -115,6 +119,7 @@ class LongPolling:
             "GET",
             server.address,
             token=server.key,
+            rates=(ASKED,),
             query={"act": "a_check", "key": server.key, "ts": ts, "wait": str(HOLD_SECONDS)},
             seconds=HOLD_SECONDS + MARGIN_SECONDS,
         )

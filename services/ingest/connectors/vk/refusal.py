@@ -30,15 +30,20 @@ _WAITS: dict[int, float] = {
 _INTERNAL = frozenset({1, 10, 13, 36})
 """VK broke down while doing it: whether it is done, the number does not say."""
 
-_CREDENTIAL = frozenset({2, 4, 5, 16, 17, 25, 38, 41, 42, 101, 1116, 3301, 3302, 3303, 3304, 3609, 3610, 3611})
+_CREDENTIAL = frozenset(
+    {2, 4, 5, 16, 17, 25, 38, 41, 42, 101, 1114, 1116, 1117, 1118, 3301, 3302, 3303, 3304, 3609, 3610, 3611}
+)
 _ALLOWED = frozenset(
     {7, 11, 14, 15, 19, 20, 21, 23, 24, 27, 28, 30, 183, 200, 203, 204, 205, 210, 211, 213, 214, 260, 3300, 11500}
 )
 """14 and 3300 ask for a captcha and 24 for a confirmation, which only a person can give; 27 and 28 say that the method
 is not there for a community's or an application's token."""
-_GONE = frozenset({18, 37, 39, 40, 104, 1403})
+_GONE = frozenset({104, 1403})
+_NOBODY = frozenset({18, 37, 39, 40})
+"""A user or a community is not there: what they wrote may well be."""
 _WORDS = {
     5: "the token is wrong, expired or revoked",
+    1117: "the token has expired",
     TOO_MANY: "too many calls in a second",
     9: "flood control",
     10: "internal error",
@@ -74,6 +79,8 @@ def failure(code: int, *, writing: bool) -> PlatformError:
         return BadCredential(detail)
     if code in _ALLOWED:
         return NotAllowed(detail)
-    if code in _GONE:
+    if code in _NOBODY and writing:
+        return NotAllowed(detail)
+    if code in _GONE or code in _NOBODY:
         return Gone(detail)
     return Refused(detail)

@@ -63,7 +63,9 @@ class Testing:
                 "stays missing, and a reply whose answer was lost must be looked up by a person."
             )
         if user is None:
-            found.problems.append("Deleting and banning need an administrator's user token: a person does them.")
+            found.problems.append(
+                "Deleting outside of discussions, and banning, need an administrator's user token: a person does it."
+            )
         order: tuple[ActionKind, ...] = ("reply", "delete", "ban", "close_comments")
         acts = tuple(kind for kind in order if kind in found.acts)
         return Rights(name=found.name[:200], reads=found.reads, acts=acts, problems=tuple(found.problems))

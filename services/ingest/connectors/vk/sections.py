@@ -25,6 +25,8 @@ ONE_LEVEL = 100
 """Comments in one answer without; the most that VK gives."""
 THREAD = 10
 """Replies that come with their root; the most that VK gives."""
+THREADED: tuple[Kind, ...] = ("wall", "video")
+"""Where answers stand in threads."""
 MAX_OFFSET = 100_000
 """Comments read below one post."""
 
@@ -141,15 +143,23 @@ SECTIONS: tuple[Section, ...] = (
 )
 
 
+def is_last(answer: dict[str, Any], *, limit: int, after: int, threaded: bool = False) -> bool:
+    """Whether nothing comes from offset `after` on. VK leaves out of an answer what may not be seen: one with fewer
+    than `limit` is the last only where VK counts no more. Where there are threads, `count` is that of all levels."""
+    found, on_level = items(answer.get("items")), whole(answer.get("current_level_count"))
+    if not found or on_level is not None:
+        return not found or after >= (on_level or 0)
+    total = None if threaded else whole(answer.get("count"))
+    return len(found) < limit and (total is None or after >= total)
+
+
 def more(section: Section, answer: dict[str, Any], *, thread: int, offset: int, since: int) -> int | None:
     """The offset of the next comments on one level; None where there are none, or none since `since`."""
     found = items(answer.get("items"))
-    limit = FIRST_LEVEL if section.kind in ("wall", "video") and not thread else ONE_LEVEL
-    on_level = whole(answer.get("current_level_count"))
+    threaded = section.kind in THREADED
+    limit = FIRST_LEVEL if threaded and not thread else ONE_LEVEL
     after = offset + limit
-    if not found or after > MAX_OFFSET:
-        return None
-    if len(found) < limit if on_level is None else after >= on_level:
+    if after > MAX_OFFSET or is_last(answer, limit=limit, after=after, threaded=threaded):
         return None
     newest_first = not section.oldest_first and not thread
     if newest_first and (whole(table(found[-1]).get("date")) or 0) < since:

@@ -11,6 +11,8 @@ _MENTION = re.compile(
     r"\[(?:id|club|public|event)[0-9]{0,20}(?::bp(?P<owner>-?[0-9]{1,19})_(?P<comment>[0-9]{1,19}))?"
     r"\|(?P<name>[^\[\]|\n]{1,300})\]"
 )
+_WRITTEN_MENTION = re.compile(r"[@*](?:id|club|public|event)[0-9]{1,19} ?\(([^()\n]{1,300})\)")
+"""As people write them: `@id1 (Name)`, `*club1 (Name)`."""
 _LINK = re.compile(r"\[(?P<address>https?://[^\s\[\]|]{1,2000})\|(?P<name>[^\[\]|\n]{1,300})\]")
 _BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _ESCAPED = re.compile(r"&(?:amp|lt|gt|quot|#39|#33);")
@@ -27,6 +29,11 @@ def readable(text: str) -> str:
     if "&" in text:
         text = _ESCAPED.sub(lambda found: _CHARACTERS[found[0]], text)
     return text[:MAX_TEXT]
+
+
+def plain(text: str) -> str:
+    """A text without what VK may change in it: spaces, escapes, and mentions, which it writes in brackets."""
+    return " ".join(readable(_WRITTEN_MENTION.sub(lambda found: found[1], text)).split())
 
 
 def replied_to(text: str) -> int | None:

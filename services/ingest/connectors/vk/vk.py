@@ -58,9 +58,9 @@ class Vk:
         """See the protocol."""
         return await self._testing.test(source)
 
-    def acts(self, source: Source) -> tuple[ActionKind, ...]:
+    def acts(self, source: Source, comment: str | None = None) -> tuple[ActionKind, ...]:
         """See the protocol."""
-        return kinds_for(source)
+        return kinds_for(source, comment)
 
     async def act(self, source: Source, action: Action, key: str) -> Done:
         """See the protocol."""

@@ -14,7 +14,7 @@ from services.ingest.connectors.vk.comment import place_of, read_back
 from services.ingest.connectors.vk.decoding import flattened
 from services.ingest.connectors.vk.payload import items, positive, table, whole
 from services.ingest.connectors.vk.place import Place, owner_of
-from services.ingest.connectors.vk.sections import LISTED, MAX_LISTED, SECTIONS, Section, more
+from services.ingest.connectors.vk.sections import LISTED, MAX_LISTED, SECTIONS, Section, is_last, more
 from services.ingest.sources.source import Source
 from shared.clock import Clock
 
@@ -79,7 +79,8 @@ class Walking:
         fresh = [each for each in own if section.fresh(each, at.since)]
         work = tuple((number, 0, 0) for each in fresh if (number := positive(each.get("id"))))
         after = offset + LISTED
-        through = len(listed) < LISTED or after >= MAX_LISTED[section.kind] or section.ends(listed[-1], at.since)
+        last = is_last(answer, limit=LISTED, after=after) or after >= MAX_LISTED[section.kind]
+        through = last or section.ends(listed[-1], at.since)
         return _at(msgspec.structs.replace(at, listed=None if through else after, work=work))
 
     async def _comments(self, owner: int, section: Section, reader: Token, at: Cursor) -> Polled:

@@ -140,7 +140,7 @@ def _vk(raw: Any) -> Iterator[dict[str, Any]]:
                 "id": f"{name}:{owner}:{found[key]}:{found['id']}",
                 "post": f"{post}{owner}_{found[key]}",
                 "page": page,
-                **({} if gone or "restore" in kind else _vk_author(found, page) | {"text": found["text"]}),
+                **({} if gone else _vk_author(found, page) | {"text": found["text"]}),
                 **({} if gone else {"posted_at": datetime.fromtimestamp(found["date"], UTC)}),
             }
             return

@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 import pytest
 
+from services.ingest.sources import follower
 from services.ingest.sources.change import Change, NewSource
 from services.ingest.sources.follower import RELOAD_SECONDS, Sources
 from services.ingest.sources.record import BUCKET, claim_key
@@ -194,6 +195,20 @@ async def test_while_the_broker_is_away_everything_stays_and_following_goes_on(
     assert not paused.active
     stop.set()
     await running
+
+
+async def test_a_group_that_moved_while_the_broker_is_slow_is_told_again(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await case.registry.add(NEW, by="me")
+    await case.sources.refresh()
+    source = case.sources.get("city")
+    assert source is not None
+    bucket, silence = await case.bucket(), asyncio.Event()
+    monkeypatch.setattr(bucket, "last_sequence", silence.wait)
+    monkeypatch.setattr(follower, "ANSWER_SECONDS", 0.01)
+    with pytest.raises(Unavailable):
+        await case.sources.moved(source, "-1007")
 
 
 async def test_a_group_that_moved_is_kept(case: Case) -> None:

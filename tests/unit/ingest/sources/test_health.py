@@ -38,8 +38,8 @@ def at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def broken(kind: str = "unclear", seconds: float = 0) -> Trouble:
-    return Trouble(kind=kind, detail="words", at=at(seconds))  # type: ignore[arg-type]  # a test's own word
+def broken(kind: str = "unclear", seconds: float = 0, detail: str = "words") -> Trouble:
+    return Trouble(kind=kind, detail=detail, at=at(seconds))  # type: ignore[arg-type]  # a test's own word
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,7 @@ def broken(kind: str = "unclear", seconds: float = 0) -> Trouble:
     [
         (Pulse(), "waiting"),
         (Pulse(succeeded_at=at(1)), "working"),
+        (Pulse(succeeded_at=at(1), forged_at=at(2)), "working"),
         (Pulse(error=broken()), "failing"),
         (Pulse(succeeded_at=at(1), error=broken(seconds=2)), "failing"),
         (Pulse(succeeded_at=at(2), error=broken(seconds=1)), "working"),
@@ -58,6 +59,11 @@ def test_the_state_follows_from_what_was_seen_last(pulse: Pulse, state: str) -> 
     paused = msgspec.structs.replace(RECORD, active=False)
     assert state_of(paused, None, pulse)[0] == "paused"
     assert state_of(RECORD, "no key opens it", pulse) == ("no_credentials", "no key opens it")
+
+
+def test_a_source_that_waits_says_that_calls_with_a_wrong_secret_came() -> None:
+    assert "secret" not in state_of(RECORD, None, Pulse())[1]
+    assert "calls with a wrong secret or none came" in state_of(RECORD, None, Pulse(forged_at=at(1)))[1]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +93,8 @@ def test_no_secret_is_told_whatever_the_error_says() -> None:
 def test_of_several_replicas_the_latest_word_counts_field_by_field() -> None:
     rights = Rights(reads=True)
     one = Pulse(last_event_at=at(5), lag_seconds=2.0, error=broken(seconds=1), rights=rights, tested_at=at(1))
-    other = Pulse(last_event_at=at(3), lag_seconds=9.0, succeeded_at=at(7), error=broken("gone", 4))
+    one = msgspec.structs.replace(one, forged_at=at(6))
+    other = Pulse(last_event_at=at(3), lag_seconds=9.0, succeeded_at=at(7), error=broken("gone", 4), forged_at=at(2))
     found = merged([one, other])
     assert found == merged([other, one])
     assert found == Pulse(
@@ -97,6 +104,7 @@ def test_of_several_replicas_the_latest_word_counts_field_by_field() -> None:
         error=broken("gone", 4),
         rights=rights,
         tested_at=at(1),
+        forged_at=at(6),
     )
 
 
@@ -181,7 +189,22 @@ async def test_what_was_told_of_an_earlier_source_of_the_same_id_is_not_this_one
     one.now = at(-100)
     one.health.failed(one.source, BadCredential("revoked"))
     one.health.tested("city", Rights(reads=True))
+    one.health.forged(one.source)
     assert one.health.standing("city", one.sources) == one.health.standing("unknown", one.sources)
+
+
+async def test_strangers_who_guess_a_secret_are_told_of_once_a_minute(buckets: InMemoryBuckets) -> None:
+    one, other = Replica(buckets), Replica(buckets)
+    await one.look()
+    bucket = await buckets.bucket(BUCKET)
+    for second in range(125):
+        one.now = at(second)
+        one.health.forged(one.source)
+        await one.health.tell(one.sources)
+    assert await bucket.last_sequence() == 3
+    other.now = one.now
+    await other.look()
+    assert other.health.standing("city", other.sources).pulse.forged_at == at(120)
 
 
 async def test_what_nobody_can_read_is_passed_over(buckets: InMemoryBuckets) -> None:
@@ -221,6 +244,26 @@ async def test_the_bucket_does_not_grow_however_often_replicas_start(buckets: In
     last = Replica(buckets)
     await last.look()
     assert last.health.standing("city", last.sources).pulse.last_event_at == at(4)
+
+
+async def test_what_a_clock_that_was_ahead_saw_outweighs_nothing_once_it_is_right(buckets: InMemoryBuckets) -> None:
+    one, other = Replica(buckets), Replica(buckets)
+    await one.look()
+    one.now = at(365 * 86_400)
+    one.health.failed(one.source, NotSent("not reached"))
+    await one.health.tell(one.sources)
+    one.now = at(20)
+    one.health.heard(one.source, 1)
+    assert one.health.standing("city", one.sources).state == "working"
+    await one.health.tell(one.sources)
+    await other.look()
+    assert other.health.standing("city", other.sources).state == "working"
+    other.now = at(40)
+    other.health.failed(other.source, NotSent("not reached"))
+    await other.health.tell(other.sources)
+    one.now = at(50)
+    await one.look()
+    assert one.health.standing("city", one.sources).pulse.error == broken("not_reached", 40, "not reached")
 
 
 async def test_what_another_replica_told_meanwhile_is_kept(buckets: InMemoryBuckets) -> None:

@@ -34,6 +34,19 @@ def test_every_way_of_every_platform_is_told_in_both_languages(platform: str, wa
     assert not any("а" <= letter <= "я" for letter in "".join(told.en).lower())
 
 
+@pytest.mark.parametrize(
+    ("platform", "way", "named"),
+    [
+        ("max", "hook", ["--cacert", "OTKLIK_CA_BUNDLE", "read_all_messages", "write", "delete"]),
+        ("ok", "poll", ["VALUABLE_ACCESS", "GROUP_CONTENT", "LONG_ACCESS_TOKEN"]),
+    ],
+)
+def test_nothing_that_the_guide_calls_needed_is_left_out(platform: str, way: str, named: list[str]) -> None:
+    told = instructions(record("city", VAULT, Secrets(), platform=platform, page=f"{platform}:-1", way=way), None, None)
+    for language in (told.ru, told.en):
+        assert all(name in "\n".join(language) for name in named)
+
+
 def test_later_there_is_a_place_instead_of_the_secret() -> None:
     told = instructions(record("city", VAULT, Secrets()), "https://otklik.example", None)
     assert told.secret is None
