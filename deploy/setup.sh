@@ -28,15 +28,20 @@ recent() { # is "$1" a Python that the project supports?
   command -v "$1" >/dev/null 2>&1 && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
+if [ -n "${PYTHON:-}" ] && ! recent "$PYTHON"; then
+  fail "PYTHON=$PYTHON is not a Python 3.11 or newer."
+fi
+
 # A virtual environment cannot be moved: its programs name its own path.
 lock="$(cksum <requirements.lock) $(pwd)"
 if [ -x $venv/bin/python ] && recent $venv/bin/python && [ "$(cat $stamp 2>/dev/null || true)" = "$lock" ]; then
+  [ -z "${PYTHON:-}" ] || printf 'setup: %s is there already, with %s; without it PYTHON=… makes a new one\n' \
+    $venv "$($venv/bin/python --version)"
   exit 0
 fi
 
 if [ -n "${PYTHON:-}" ]; then
   python=$PYTHON
-  recent "$python" || fail "PYTHON=$PYTHON is not a Python 3.11 or newer."
 else
   python=
   for candidate in python3.13 python3.12 python3.11 python3 python; do

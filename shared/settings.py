@@ -14,6 +14,8 @@ from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
+from shared.choices import told
+
 PREFIX = "OTKLIK_"
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -57,7 +59,7 @@ def load_settings(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
         try:
             values[field.name] = value = msgspec.convert(raw, hints[field.name], strict=False)
         except msgspec.ValidationError as error:
-            wrong.append(f"{name}: {error}")
+            wrong.append(f"{name}: {told(str(error), hints[field.name])}")
             continue
         wrong += [f"{name}: {fault}" for fault in _faults(hints[field.name], value)]
     if wrong:

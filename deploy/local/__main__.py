@@ -24,6 +24,7 @@ from deploy.local.instance import Instance, await_predecessor
 from deploy.local.ports import choose
 from deploy.local.supervision import ROOT
 from deploy.standins.region import NAMES, Platform
+from shared.numbers import Number
 
 SAMPLE = ROOT / "deploy/sample/comments.ndjson"
 TABLE_EVERY_S, LINE_EVERY_S = 1.0, 5.0
@@ -54,7 +55,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     default=SAMPLE,
     help="A file of comments to send instead of the sample's.",
 )
-@click.option("--rate", type=click.FloatRange(min=0.1), default=20.0, show_default=True, help="Comments a second.")
+@click.option("--rate", type=Number(min=0.1), default=20.0, show_default=True, help="Comments a second.")
 @click.option("--stream/--no-stream", default=True, show_default=True, help="Send comments at all.")
 @click.option(
     "--standins/--no-standins",
@@ -65,7 +66,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 @click.option(
     "--for",
     "seconds",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     envvar="OTKLIK_RUN_SECONDS",
     help="Stop by itself that many seconds after everything is up.",
 )

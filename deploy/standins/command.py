@@ -12,8 +12,9 @@ import click
 import msgspec
 
 from deploy.standins.region import Platform, furnish, make
+from shared.numbers import WholeNumber
 
-PORT = click.IntRange(0, 65_535)
+PORT = WholeNumber(0, 65_535)
 KEEP = click.option(
     "--keep",
     type=click.Path(path_type=Path, file_okay=False),

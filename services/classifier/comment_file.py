@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import io
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO, ClassVar
 import msgspec
 
 from services.classifier.refusal import Refusal
+from shared.csv_rows import SPREADSHEET, SPREADSHEETS, UNCLOSED, CsvError, CsvRow, csv_rows
 
 MAX_FIELD = 1024 * 1024
 """Characters of one field of a CSV file, sixteen times the longest comment; judging one takes some 70 bytes for each.
@@ -24,8 +24,6 @@ DELIMITERS = (",", ";", "\t")
 IDS = ("id", "comment_id")
 JSON_SUFFIXES = (".jsonl", ".ndjson")
 STDIN = Path("-")
-_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""How files of office programs begin, new and old."""
 
 
 class CommentFileError(Refusal):
@@ -35,9 +33,10 @@ class CommentFileError(Refusal):
         "unreadable": "{file}: cannot be read ({reason})",
         "empty": "{file}: the file is empty",
         "no_comments": "{file}: no comments in it",
-        "spreadsheet": "{file}: a spreadsheet's own file; save it as “CSV UTF-8” in the spreadsheet",
+        "spreadsheet": "{file}: " + SPREADSHEET,
         "encoding": "{file}, line {line}: not in UTF-8; save it as “CSV UTF-8” in the spreadsheet",
-        "csv": "{file}: not a CSV file: {reason}",
+        "csv": "{file}, line {line}: not CSV: {reason}",
+        "unclosed": "{file}, line {line}: " + UNCLOSED,
         "json": "{file}, line {line}: not a JSON object: {reason}",
         "no_column": "{file}: no column `{column}`; it has {names} (--column names another)",
         "no_text": "{file}, line {line}: no text in `{column}` (--column names another)",
@@ -95,7 +94,7 @@ def _comments(file: str, suffix: str, binary: BinaryIO, column: str) -> Iterator
         number, first = next(((number, raw) for number, raw in _unmarked(lines) if raw.strip()), (0, b""))
         if not first:
             raise CommentFileError("empty", file=file)
-        if first.startswith(_SPREADSHEETS):
+        if first.startswith(SPREADSHEETS):
             raise CommentFileError("spreadsheet", file=file)
         json = suffix in JSON_SUFFIXES or (suffix != ".csv" and first.lstrip().startswith(b"{"))
         records = _jsonl(file, chain(((number, first),), lines)) if json else _csv(file, number, first, lines, column)
@@ -103,8 +102,8 @@ def _comments(file: str, suffix: str, binary: BinaryIO, column: str) -> Iterator
             yield _comment(file, line, record, column)
     except OSError as error:
         raise CommentFileError("unreadable", file=file, reason=error.strerror, errno=error.errno) from error
-    except csv.Error as error:
-        raise CommentFileError("csv", file=file, reason=error) from error
+    except CsvError as error:
+        raise CommentFileError("csv", file=file, line=error.line, reason=error.reason) from error
 
 
 def _unmarked(lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
@@ -115,20 +114,27 @@ def _unmarked(lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]
 def _csv(
     file: str, number: int, header: bytes, lines: Iterator[tuple[int, bytes]], column: str
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    csv.field_size_limit(MAX_FIELD)
     decoded = _decoded(file, chain(((number, header),), lines))
     first = next(decoded)
-    delimiter = next((mark for mark in DELIMITERS if column in next(csv.reader([first], delimiter=mark), [])), None)
+    delimiter = next((mark for mark in DELIMITERS if column in _names(number, first, mark)), None)
     if delimiter is None:
-        names = ", ".join(next(csv.reader([first]), []))
+        names = ", ".join(_names(number, first, DELIMITERS[0]))
         raise CommentFileError("no_column", file=file, column=column, names=names)
-    reader = csv.reader(chain((first,), decoded), delimiter=delimiter)
-    columns, before = next(reader), number - 1
-    line = before + reader.line_num + 1
-    for fields in reader:
-        if fields:
-            yield line, dict(zip(columns, fields, strict=False))
-        line = before + reader.line_num + 1
+    rows = csv_rows(chain((first,), decoded), delimiter=delimiter, max_field=MAX_FIELD, first=number)
+    columns = _whole(file, next(rows))
+    for row in rows:
+        if row.fields:
+            yield row.line, dict(zip(columns, _whole(file, row), strict=False))
+
+
+def _names(number: int, header: str, delimiter: str) -> list[str]:
+    return next(csv_rows([header], delimiter=delimiter, max_field=MAX_FIELD, first=number)).fields
+
+
+def _whole(file: str, row: CsvRow) -> list[str]:
+    if row.unclosed:
+        raise CommentFileError("unclosed", file=file, line=row.line, last=row.last)
+    return row.fields
 
 
 def _decoded(file: str, lines: Iterator[tuple[int, bytes]]) -> Iterator[str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from shared.numbers import WholeNumber
+
 FILE = click.Path(path_type=Path)
 
 
@@ -39,7 +41,7 @@ FILE = click.Path(path_type=Path)
     "--disguised",
     default=1_500,
     show_default=True,
-    type=click.IntRange(min=0),
+    type=WholeNumber(min=0),
     metavar="N",
     help="Comments of each file that are disguised, at most.",
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from shared.bus.address import NATS_REPLICAS, NATS_URL
+from shared.numbers import Number
 
 FILE = click.Path(path_type=Path)
 
@@ -38,7 +39,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--publish", is_flag=True, help="With --labels: publish the model, unless it is worse than what is live.")
 @click.option("--promote", is_flag=True, help="With --labels: publish it and make it live, unless it is worse.")
 @click.option(
-    "--tolerance", type=click.FloatRange(0, 1), default=0.01, show_default=True,
+    "--tolerance", type=Number(0, 1), default=0.01, show_default=True,
     help="With --labels: how much macro-F1 may be lost; twice that of the spam caught, a fifth of it of false spam.",
 )  # fmt: skip
 @NATS_URL

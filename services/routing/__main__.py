@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 import msgspec
 
+from shared.counting import counted
 from shared.errors import OtklikError, Transient
 from shared.settings import SettingsError, load_settings
 
@@ -74,7 +75,7 @@ def import_folder(folder: Path) -> None:
         for wrong in done.errors:
             column = f", {wrong.column}" if wrong.column else ""
             click.echo(f"{wrong.file}.csv, line {wrong.line}{column}: {wrong.error}", err=True)
-        raise click.ClickException(f"{done.error_count} errors; nothing was imported")
+        raise click.ClickException(f"{counted(done.error_count, 'error')}; nothing was imported")
     for name, count in done.counts.items():
         click.echo(f"{name}: {count.added} added, {count.changed} changed, {count.unchanged} unchanged")
     click.echo(f"registry version {done.version}")

@@ -12,10 +12,12 @@ import click
 from shared.bus import dead, pages
 from shared.bus.address import NATS_URL, absence
 from shared.bus.connection import Bus
+from shared.counting import counted
 from shared.errors import OtklikError
+from shared.numbers import WholeNumber
 from shared.obs import configure_logging
 
-NUMBER = click.IntRange(min=1)
+NUMBER = WholeNumber(min=1)
 
 
 def _run(url: str, work: Callable[[Bus], Awaitable[None]]) -> None:
@@ -70,7 +72,7 @@ def list_letters(nats_url: str, service: str | None, reason: str | None) -> None
                 f"{item.number}\t{found.at.isoformat(timespec='seconds')}\t{found.service}\t{found.reason}\t"
                 f"{place}\t{' '.join(found.detail.split())}"
             )
-        click.echo(f"{count} dead letters", err=True)
+        click.echo(counted(count, "dead letter"), err=True)
 
     _run(nats_url, work)
 
@@ -114,8 +116,14 @@ def replay(nats_url: str, numbers: tuple[int, ...]) -> None:
 @click.argument("numbers", type=NUMBER, nargs=-1, required=True)
 def drop(nats_url: str, yes: bool, numbers: tuple[int, ...]) -> None:
     """Remove letters for good."""
+
+    async def look(bus: Bus) -> None:
+        for number in numbers:
+            await dead.letter(bus, number)
+
     if not yes:
-        click.confirm(f"Remove {len(numbers)} dead letter(s) for good?", abort=True)
+        _run(nats_url, look)
+        click.confirm(f"Remove {counted(len(numbers), 'dead letter')} for good?", abort=True)
 
     async def work(bus: Bus) -> None:
         for number in numbers:

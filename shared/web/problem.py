@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ExceptionHandlersMap
 
+from shared.choices import told
 from shared.errors import OtklikError, Transient
 from shared.obs.withheld import first_line
 
@@ -166,8 +167,9 @@ def _field_error(item: dict[str, object], handler: HTTPRouteHandler) -> FieldErr
     argument = handler.parsed_fn_signature.parameters.get(name)
     # The handler's own word for a parameter is not the client's.
     sent_as = getattr(argument.kwarg_definition, "name", None) if argument is not None else None
+    message = str(item.get("message", ""))
     return FieldError(
-        message=str(item.get("message", ""))[:MAX_DETAIL],
+        message=(told(message, argument.raw) if argument is not None else message)[:MAX_DETAIL],
         path=(sent_as or name)[:MAX_DETAIL],
         source=str(getattr(item.get("source"), "value", item.get("source") or "")),
     )
@@ -200,13 +202,13 @@ def _request_id(request: Request[Any, Any, Any]) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
-def invalid_body(error: Exception) -> tuple[str, tuple[FieldError, ...]]:
-    """What is wrong with a body that msgspec refused: a sentence, and the place in it."""
+def invalid_body(error: Exception, kind: Any) -> tuple[str, tuple[FieldError, ...]]:
+    """What is wrong with a body that msgspec refused as a `kind`: a sentence, and the place in it."""
     if isinstance(error, msgspec.ValidationError):
         # The path stands last, in backquotes; an unknown field's name before it may hold anything.
         message, found, path = str(error).rpartition(" - at `")
         message, path = (message, path.rstrip("`")) if found else (path, "$")
-        message, path = message[:MAX_DETAIL], path[:MAX_DETAIL]
+        message, path = told(message, kind, path)[:MAX_DETAIL], path[:MAX_DETAIL]
         item = FieldError(message=message, path=path, source="body")
         return f"body {path}: {message}", (item,)
     if isinstance(error, RecursionError):

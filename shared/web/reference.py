@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -17,6 +18,7 @@ details{margin:.3rem 0}.roles{color:#555;font-size:.9rem}a{color:#0b57d0}
 td,th{border-color:#333}h2{border-color:#444}.roles{color:#aaa}}
 """
 
+_CODE = re.compile(r"`([^`]+)`")
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -66,33 +68,42 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterator[st
     if parameters:
         yield "<table><tr><th>parameter</th><th>in</th><th>type</th><th></th></tr>"
         for item in parameters:
-            note = f"{'required' if item.get('required') else ''} {escape(item.get('description') or '')}"
+            note = f"{'required' if item.get('required') else ''} {_words(item.get('description') or '')}"
             yield (
                 f"<tr><td><code>{escape(item['name'])}</code></td><td>{escape(item['in'])}</td>"
                 f"<td>{_type(item.get('schema') or {})}</td><td>{note}</td></tr>"
             )
         yield "</table>"
     for media, content in ((operation.get("requestBody") or {}).get("content") or {}).items():
-        yield f"<p>Body (<code>{escape(media)}</code>): {_type(content.get('schema') or {})}</p>"
+        schema = content.get("schema") or {}
+        yield f"<p>Body (<code>{escape(media)}</code>): {_type(schema)}. {_words(schema.get('description') or '')}</p>"
+        for part in (schema, *schema.get("anyOf", ())):
+            yield from _fields(part)
     yield "<details><summary>Answers</summary><table>"
     for status, answer in sorted(operation.get("responses", {}).items()):
         kinds = ", ".join(_type(content.get("schema") or {}) for content in (answer.get("content") or {}).values())
-        yield f"<tr><td>{escape(status)}</td><td>{escape(answer.get('description') or '')}</td><td>{kinds}</td></tr>"
+        yield f"<tr><td>{escape(status)}</td><td>{_words(answer.get('description') or '')}</td><td>{kinds}</td></tr>"
     yield "</table></details>"
 
 
 def _structure(name: str, schema: dict[str, Any]) -> Iterator[str]:
     yield f'<h3 id="schema-{escape(name, quote=True)}"><code>{escape(name)}</code></h3>'
     yield _prose(schema.get("description") or "")
+    if schema.get("properties"):
+        yield from _fields(schema)
+    else:
+        yield f"<p>{_type({key: value for key, value in schema.items() if key != 'description'})}</p>"
+
+
+def _fields(schema: dict[str, Any]) -> Iterator[str]:
     properties = schema.get("properties")
     if not properties:
-        yield f"<p>{_type({key: value for key, value in schema.items() if key != 'description'})}</p>"
         return
     required = set(schema.get("required") or ())
     yield "<table>"
     for field, kind in properties.items():
         need = "required" if field in required else ""
-        note = escape(kind.get("description") or "")
+        note = _words(kind.get("description") or "")
         yield f"<tr><td><code>{escape(field)}</code></td><td>{_type(kind)}</td><td>{need} {note}</td></tr>"
     yield "</table>"
 
@@ -121,10 +132,20 @@ def _type(schema: dict[str, Any]) -> str:
 
 def _bounds(schema: dict[str, Any]) -> str:
     words = {"minimum": "≥", "maximum": "≤", "minLength": "length ≥", "maxLength": "length ≤", "pattern": "matches"}
-    said = [f"{word} {escape(str(schema[key]))}" for key, word in words.items() if key in schema]
+    said = [f"{word} {escape(str(_whole(schema[key])))}" for key, word in words.items() if key in schema]
     return f" ({', '.join(said)})" if said else ""
+
+
+def _whole(value: object) -> object:
+    # Litestar keeps the bounds of whole numbers as floats.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _prose(text: str) -> str:
     paragraphs = [part.strip() for part in text.split("\n\n") if part.strip()]
-    return "".join(f"<p>{escape(part)}</p>" for part in paragraphs)
+    return "".join(f"<p>{_words(part)}</p>" for part in paragraphs)
+
+
+def _words(text: str) -> str:
+    """One paragraph; what stands between backticks is code."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))

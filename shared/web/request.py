@@ -43,7 +43,7 @@ class ServiceRequest(Request[Principal, None, Any]):
         try:
             return decode_body(body, kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            detail, errors = invalid_body(error)
+            detail, errors = invalid_body(error, kind)
             raise Invalid(detail, extra={"errors": msgspec.to_builtins(errors)} if errors else None) from error
 
 

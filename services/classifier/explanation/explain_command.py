@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shared.numbers import WholeNumber
+
 if TYPE_CHECKING:
     from services.classifier.comment_file import Comment
     from services.classifier.explanation.reason import HeadName
@@ -25,7 +27,7 @@ HEADS = ("spam", "tag", "topic", "toxic", "urgent")
     help="The questions whose answers shall be explained.",
 )  # fmt: skip
 @click.option(
-    "--spans", default=10, show_default=True, type=click.IntRange(0),
+    "--spans", default=10, show_default=True, type=WholeNumber(0),
     help="How many on either side; of a table, how many words.",
 )  # fmt: skip
 @click.option("--human", is_flag=True, help="Tables for people instead of JSON.")

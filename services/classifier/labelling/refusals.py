@@ -38,7 +38,9 @@ RU: Mapping[type[Refusal], Mapping[str, str]] = {
         "no_comments": "{file}: в файле нет комментариев",
         "spreadsheet": "{file}: это файл самой таблицы; сохраните его в ней как «CSV UTF-8»",
         "encoding": "{file}, строка {line}: не UTF-8; сохраните файл в таблице как «CSV UTF-8»",
-        "csv": "{file}: это не CSV: {reason}",
+        "csv": "{file}, строка {line}: это не CSV: {reason}",
+        "unclosed": "{file}, строка {line}: кавычка, которая здесь открывается, не закрыта там, где кончается её поле, "
+        "и в эту строку попало всё до строки {last}; закройте её, а если она часть текста, удвойте",
         "json": "{file}, строка {line}: это не объект JSON: {reason}",
         "no_column": "{file}: нет колонки `{column}`; есть {names} (другую назовёт --column)",
         "no_text": "{file}, строка {line}: в `{column}` нет текста (другую колонку назовёт --column)",

@@ -25,6 +25,7 @@ from shared.bus import Bus
 from shared.bus.address import NATS_REPLICAS, NATS_URL, absence
 from shared.clock import utc_now
 from shared.errors import Conflict, Fatal, Invalid, NotFound, OtklikError
+from shared.numbers import WholeNumber
 from shared.obs import configure_logging
 
 T = TypeVar("T")
@@ -130,7 +131,7 @@ def shadow(nats_url: str, replicas: int, version: str | None, nothing: bool) -> 
 @NATS_REPLICAS
 @click.argument("version")
 @click.option("--reason", default="", help="For those who ask later.")
-@click.option("--revision", type=click.IntRange(min=0), help="Only if what is live is still at this revision.")
+@click.option("--revision", type=WholeNumber(min=0), help="Only if what is live is still at this revision.")
 def promote(nats_url: str, replicas: int, version: str, reason: str, revision: int | None) -> None:
     """Makes VERSION live (`packaged`: the one that comes with the program)."""
 
@@ -147,7 +148,7 @@ def promote(nats_url: str, replicas: int, version: str, reason: str, revision: i
 @NATS_URL
 @NATS_REPLICAS
 @click.option("--reason", default="", help="For those who ask later.")
-@click.option("--revision", type=click.IntRange(min=0), help="Only if what is live is still at this revision.")
+@click.option("--revision", type=WholeNumber(min=0), help="Only if what is live is still at this revision.")
 def rollback(nats_url: str, replicas: int, reason: str, revision: int | None) -> None:
     """Makes live what was live before."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 
+from shared.csv_rows import SPREADSHEET, SPREADSHEETS, UNCLOSED, CsvError, csv_rows
 from shared.events import Tag
 from shared.topics import TOPIC_IDS
 
@@ -43,11 +43,15 @@ def read_records(path: Path) -> tuple[str, list[tuple[int, dict[str, Any]]]]:
     """
     try:
         content = path.read_bytes()
+        if content.startswith(SPREADSHEETS):
+            raise TrainingError(f"{path}: {SPREADSHEET}")
         records = list(_csv(path) if path.suffix.lower() == ".csv" else _jsonl(path, content))
     except OSError as error:
         raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
         raise TrainingError(f"{path}: {error}") from error
+    except CsvError as error:
+        raise TrainingError(f"{path}, {error}") from error
     if not content:
         raise TrainingError(f"{path}: the file is empty")
     if not records:
@@ -99,20 +103,21 @@ def _check_text(path: Path, columns: Iterable[str]) -> None:
 
 
 def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    csv.field_size_limit(MAX_FIELD)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        if header:
-            _check_text(path, header)
-        line = reader.line_num + 1
-        for fields in reader:
-            if fields and len(fields) != len(header):
-                raise TrainingError(f"{path}, line {line}: {len(fields)} fields where the header has {len(header)}")
-            if fields:
+        header: list[str] | None = None
+        for row in csv_rows(file, max_field=MAX_FIELD):
+            where, fields = f"{path}, line {row.line}", row.fields
+            if row.unclosed:
+                raise TrainingError(f"{where}: {UNCLOSED.format(last=row.last)}")
+            if header is None:
+                header = fields
+                if header:
+                    _check_text(path, header)
+            elif fields and len(fields) != len(header):
+                raise TrainingError(f"{where}: {len(fields)} fields where the header has {len(header)}")
+            elif fields:
                 cells = zip(header, fields, strict=True)
-                yield line, {name: cell for name, cell in cells if cell or name == "text"}
-            line = reader.line_num + 1
+                yield row.line, {name: cell for name, cell in cells if cell or name == "text"}
 
 
 def _jsonl(path: Path, content: bytes) -> Iterator[tuple[int, dict[str, Any]]]:

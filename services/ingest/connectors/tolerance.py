@@ -53,8 +53,10 @@ def parse(payload: bytes) -> object:
         # Slower and more patient: half of a surrogate pair is what a cut text ends with.
         text = payload.decode("utf-8-sig", "replace")
         return _whole(json.loads(text, parse_int=_number, parse_constant=lambda _: None))
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"no JSON: {type(error).__name__}") from None
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"no JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
+    except RecursionError:
+        raise Unreadable("nested too deeply") from None
 
 
 def fit(value: object, shape: type[T]) -> T:

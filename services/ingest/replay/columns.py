@@ -9,9 +9,11 @@ from pathlib import PurePath
 
 import msgspec
 
+from services.ingest.reading import RIGHT
 from services.ingest.replay.fault import ReplayError
 from services.ingest.replay.moments import read_moment
 from services.ingest.submission import Submission
+from shared.events import PLATFORMS
 
 FIELDS = tuple(field.name for field in msgspec.structs.fields(Submission))
 REQUIRED = ("id", "text")
@@ -36,6 +38,8 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
 PAGE_WROTE = "author_is_community"
 """A well-known column: 1 where the page itself wrote."""
 _PAGE_WROTE_VALUES = {"1": "page", "true": "page", "True": "page", "0": "person", "false": "person", "False": "person"}
+
+_PAGE = f"page: must be {RIGHT['page']}; platforms are {', '.join(PLATFORMS)}"
 
 _SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -113,6 +117,8 @@ def settle(present: Sequence[str], maps: Mapping[str, Column], constants: Mappin
         if field not in columns and field not in settled:
             hint = f" or --map id={LINE}" if field == "id" else ""
             raise ReplayError(f"no column for {field}: name it with --map {field}=COLUMN{hint}; {there}")
+    if "page" in settled and "platform" not in {*columns, *settled} and _platform_of(settled["page"]) is None:
+        raise ReplayError(f"--set {_PAGE}")
     if "page" not in columns and "page" not in settled:
         slug = _SLUG.sub("-", file.stem.lower()).strip("-") or "replay"
         settled["page"] = f"{settled.get('platform', 'http')}:{slug}"
@@ -146,8 +152,16 @@ def to_submission(
     if isinstance(posted_at, str):
         fields["posted_at"] = read_moment(posted_at, zone, date_format)
     if "platform" not in fields:
-        fields["platform"] = str(fields.get("page", "")).partition(":")[0]
+        platform = _platform_of(fields.get("page"))
+        if platform is None:
+            raise ValueError(_PAGE)
+        fields["platform"] = platform
     return fields
+
+
+def _platform_of(page: object) -> str | None:
+    platform, colon, _ = str(page).partition(":")
+    return platform if colon and platform in PLATFORMS else None
 
 
 def _text(field: str, raw: object) -> str | None:

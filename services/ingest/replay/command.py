@@ -20,6 +20,8 @@ from services.ingest.replay.report import BarDisplay, Display, PlainDisplay, Rej
 from services.ingest.replay.rows import Format, RowFile
 from services.ingest.replay.run import Replay, Task
 from shared.clock import utc_now
+from shared.counting import counted
+from shared.numbers import WholeNumber
 
 DEFAULT_URL = "http://127.0.0.1:8001"
 INTERRUPTED = 130
@@ -66,7 +68,7 @@ def ingest_url() -> str:
 @click.option("--rate", type=float, metavar="N", help="Comments a second.")
 @click.option("--speed", default="max", show_default=True, metavar="max|original|×N", help="By the comments' times.")
 @click.option("--shift-to-now", is_flag=True, help="Move times: the last comment (with --speed the first) is now.")
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the file's first N rows.")
+@click.option("--limit", type=WholeNumber(min=0), metavar="N", help="Only the file's first N rows.")
 @click.option("--from-start", is_flag=True, help="Send again what was acknowledged in an earlier run.")
 @click.option(
     "--rejected", "rejected_path", type=click.Path(path_type=Path, dir_okay=False), help="CSV of all refusals."
@@ -110,7 +112,7 @@ def replay(
         skip = 0 if from_start else journal.acknowledged()
         display.say(f"fields: {plan.describe()}")
         if skip:
-            display.say(f"{skip} rows were acknowledged in an earlier run (--from-start sends them again)")
+            display.say(f"{counted(skip, 'row')} acknowledged in an earlier run (--from-start sends them again)")
         client = Client(url, read_key(key_file), patience=patience, notify=display.say)
         with client, RejectedFile(rejected_path, append=skip > 0) as rejected:
             run = Replay(task, post=client.post, journal=journal, display=display, rejected=rejected, clock=utc_now)
@@ -125,7 +127,10 @@ def replay(
     finally:
         display.close()
     seconds = time.monotonic() - began
-    click.echo(f"{totals.rows} rows: {totals}; {seconds:.1f} s, {totals.rows / max(seconds, 0.001):,.0f} rows/s")
+    each_second = f"{totals.rows / max(seconds, 0.001):,.0f} rows/s"
+    click.echo(f"{counted(totals.rows, 'row')}: {totals}; {seconds:.1f} s, {each_second}")
+    if not skip and totals.rejected and totals.rejected == totals.rows:
+        raise click.ClickException("not one row was taken; the lines above say why")
 
 
 def read_key(given: Path | None) -> str:

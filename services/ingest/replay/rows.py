@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ import msgspec
 
 from services.ingest.reading import mend_surrogates
 from services.ingest.replay.fault import ReplayError
+from shared.csv_rows import SPREADSHEET, SPREADSHEETS, UNCLOSED, CsvError, CsvRow, csv_rows
 
 Format = Literal["csv", "ndjson"]
 EXTENSIONS: Mapping[str, Format] = {
@@ -25,8 +25,6 @@ EXTENSIONS: Mapping[str, Format] = {
 }
 MAX_FIELD = 4 * 1024 * 1024
 """Characters of one CSV field; what is over ingest's own limit is for ingest to refuse, row by row."""
-
-UNCLOSED = "a quotation mark that opens in this row is never closed: the rest of the file is part of it"
 
 LOOKED_AT = 100
 """NDJSON rows whose keys count as the file's columns."""
@@ -45,19 +43,21 @@ class RowFile:
 
     def __init__(self, path: Path, form: Format | None = None, encoding: str = "utf-8-sig") -> None:
         """Raises ReplayError for a file that cannot be read or whose format is not known."""
-        found = form or EXTENSIONS.get(path.suffix.lower())
-        if found is None:
-            raise ReplayError(f"{path.name}: say what it is with --format csv or --format ndjson")
         self._path = path
-        self._form: Format = found
         self._encoding = encoding
         self._raw: io.BufferedReader | None = None
         try:
             with path.open("rb") as raw:
+                if raw.peek(4).startswith(SPREADSHEETS):
+                    raise ReplayError(f"{path.name}: {SPREADSHEET}")
                 self.digest = hashlib.file_digest(raw, "sha256").hexdigest()
                 self._size = raw.tell()
         except OSError as error:
             raise ReplayError(f"cannot read {path}: {error.strerror}") from error
+        found = form or EXTENSIONS.get(path.suffix.lower())
+        if found is None:
+            raise ReplayError(f"{path.name}: say what it is with --format csv or --format ndjson")
+        self._form: Format = found
 
     @property
     def share_read(self) -> float:
@@ -69,7 +69,7 @@ class RowFile:
         found: dict[str, None] = {}
         if self._form == "csv":
             with self._decoding() as text:
-                found = dict.fromkeys(self._reader(_Lines(text))[1])
+                found = dict.fromkeys(_header(next(self._csv_rows(text), None), self._path.name))
         else:
             for row in islice(self.rows(), LOOKED_AT):
                 found.update(dict.fromkeys(row.values or ()))
@@ -98,56 +98,36 @@ class RowFile:
             return max(",;\t|", key=text.readline().count)
 
     def _csv(self, text: TextIO) -> Iterator[Row]:
-        lines = _Lines(text)
-        reader, header = self._reader(lines)
-        line = lines.read + 1
+        rows = self._csv_rows(text)
+        header = _header(next(rows, None), self._path.name)
+        for row in rows:
+            if row.fields:
+                yield _row(header, row)
+
+    def _csv_rows(self, text: TextIO) -> Iterator[CsvRow]:
+        lines = iter(text.readline, "")
         try:
-            for fields in reader:
-                if lines.ended:
-                    yield Row(line=line, values=None, error=UNCLOSED)
-                elif fields:
-                    yield _csv_row(line, header, fields)
-                line = lines.read + 1
-        except csv.Error as error:
-            raise ReplayError(f"{self._path.name}, line {line}: {error}") from error
-
-    def _reader(self, lines: _Lines) -> tuple[Iterator[list[str]], list[str]]:
-        """The rows below the header, and the header."""
-        csv.field_size_limit(MAX_FIELD)
-        reader = csv.reader(lines, delimiter=self._delimiter())
-        try:
-            header = [name.strip() for name in next(reader, [])]
-        except csv.Error as error:
-            raise ReplayError(f"{self._path.name}, line 1: {error}") from error
-        if header and lines.ended:
-            raise ReplayError(f"{self._path.name}, line 1: {UNCLOSED}")
-        return reader, header
+            yield from csv_rows(lines, delimiter=self._delimiter(), max_field=MAX_FIELD)
+        except CsvError as error:
+            raise ReplayError(f"{self._path.name}, {error}") from error
 
 
-class _Lines:
-    """A text's lines, counted. `ended` is true once its end was met: a row that only then comes out is not whole."""
-
-    def __init__(self, text: TextIO) -> None:
-        self._text = text
-        self.read = 0
-        self.ended = False
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._text.readline()
-        if not line:
-            self.ended = True
-            raise StopIteration
-        self.read += 1
-        return line
+def _header(row: CsvRow | None, name: str) -> list[str]:
+    if row is None:
+        return []
+    if row.unclosed:
+        raise ReplayError(f"{name}, line {row.line}: {UNCLOSED.format(last=row.last)}")
+    return [field.strip() for field in row.fields]
 
 
-def _csv_row(line: int, header: list[str], fields: list[str]) -> Row:
-    if len(fields) != len(header):
-        return Row(line=line, values=None, error=f"has {len(fields)} fields where the header has {len(header)}")
-    return Row(line=line, values=dict(zip(header, fields, strict=True)))
+def _row(header: list[str], row: CsvRow) -> Row:
+    error = ""
+    if row.unclosed:
+        error = UNCLOSED.format(last=row.last)
+    elif len(row.fields) != len(header):
+        error = f"has {len(row.fields)} fields where the header has {len(header)}"
+    values = None if error else dict(zip(header, row.fields, strict=True))
+    return Row(line=row.line, values=values, error=error)
 
 
 def _ndjson(text: TextIO) -> Iterator[Row]:

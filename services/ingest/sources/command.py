@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
@@ -21,6 +22,8 @@ from services.ingest.sources.vault import new_key
 from services.ingest.sources.view import ChangedSource
 from shared.bus.address import NATS_REPLICAS, NATS_URL
 from shared.clock import utc_now
+from shared.counting import counted
+from shared.errors import Conflict, Invalid
 from shared.obs import configure_logging
 
 T = TypeVar("T")
@@ -113,7 +116,7 @@ def list_sources(broker: Broker, platform: str | None) -> None:
     views, unreadable = broker.run(lambda desk: desk.all())
     chosen = [view for view in views if platform in (None, view.platform)]
     console().print(list_table(chosen, unreadable, utc_now()))
-    click.echo(f"{len(chosen)} sources", err=True)
+    click.echo(counted(len(chosen), "source"), err=True)
 
 
 @source.command()
@@ -183,7 +186,7 @@ def change(
     )
     if wanted == Change():
         raise click.UsageError("there is nothing to change; --help tells what can be")
-    _change(broker, id, wanted)
+    _change(broker, id, wanted, dropped)
 
 
 @source.command()
@@ -208,7 +211,14 @@ def resume(broker: Broker, id: str) -> None:
 @click.pass_obj
 def remove(broker: Broker, *, id: str, yes: bool) -> None:
     """Forget a source and its credentials."""
+
+    async def look(desk: SourceDesk) -> None:
+        # One that cannot be read can be removed.
+        with suppress(Conflict):
+            await desk.registry.get(id)
+
     if not yes:
+        broker.run(look)
         click.confirm(f"Forget {id} and its credentials?", abort=True)
     broker.run(lambda desk: desk.registry.remove(id))
     click.echo(f"removed {id}", err=True)
@@ -230,15 +240,20 @@ def new() -> None:
 def reseal(broker: Broker) -> None:
     """Seal all credentials with the first key; afterwards the others can be taken away."""
     count, wrong = broker.run(lambda desk: desk.registry.reseal())
-    click.echo(f"{count} sources sealed anew", err=True)
+    click.echo(f"{counted(count, 'source')} sealed anew", err=True)
     for id, why in sorted(wrong.items()):
         click.echo(f"{id}: {why}", err=True)
     if wrong:
         raise SystemExit(1)
 
 
-def _change(broker: Broker, id: str, wanted: Change) -> None:
+def _change(broker: Broker, id: str, wanted: Change, dropped: Collection[str] = ()) -> None:
     async def work(desk: SourceDesk) -> ChangedSource:
+        there = (await desk.registry.get(id)).record.secrets_set if dropped else ()
+        absent = [name for name in dropped if name not in there]
+        if absent:
+            has = ", ".join(there) or "none"
+            raise Invalid(f"{id} has no {', '.join(absent)} to take away; the secrets it has: {has}")
         return await desk.changed(await desk.registry.change(id, wanted, by=acting_person()), tell=False)
 
     _tell(broker.run(work))

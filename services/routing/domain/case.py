@@ -103,7 +103,8 @@ def apply(case: Case, event: CaseChange) -> Case:
     if event.actor not in rule.actors or case.state not in rule.to:
         verbs = allowed(case.state, event.actor)
         raise WrongTransition(
-            f"A case that is {case.state} cannot be {name} by {event.actor}; allowed: {', '.join(verbs) or 'nothing'}.",
+            f"{rule.verb or name}: not open to {event.actor} for a case that is {case.state}; "
+            f"allowed: {', '.join(verbs) or 'nothing'}.",
             extra={"state": case.state, "allowed": list(verbs)},
         )
     after = _effect(case, event)

@@ -79,11 +79,11 @@ def records(
         else:
             yield Record(file, line, dict(zip(header, fields, strict=True)))
     if header is None:
-        wrong(_error(file, 1, f"the file is empty; its first line must be {','.join(columns)}"))
+        wrong(_error(file, 1, f"the file is empty; its first line must be {','.join(columns)}, in any order"))
 
 
 def _header_problem(header: Sequence[str], columns: Sequence[str]) -> str | None:
-    right = f"the first line must be {','.join(columns)}"
+    right = f"the first line must be {','.join(columns)}, in any order"
     if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
         return f"the columns are not separated by commas; {right}"
     unknown = [column for column in header if column not in columns]
@@ -91,7 +91,8 @@ def _header_problem(header: Sequence[str], columns: Sequence[str]) -> str | None
         return f"unknown column {', '.join(repr(column[:60]) for column in unknown[:5])}; {right}"
     missing = [column for column in columns if column not in header]
     if missing:
-        return f"the column {', '.join(missing)} is missing; {right}"
+        what = f"the column {missing[0]} is" if len(missing) == 1 else f"the columns {', '.join(missing)} are"
+        return f"{what} missing; {right}"
     if len(set(header)) != len(header):
         return f"a column stands there twice; {right}"
     return None

@@ -77,7 +77,8 @@ def change_of(
     for name, value in given.items():
         if value is None or not value.strip():
             if name in rule.needs:
-                raise Invalid(f"{name}: {verb} needs it.", extra={"field": name})
+                needs = "needs it" if value is None else "needs more than blanks"
+                raise Invalid(f"{name}: {verb} {needs}.", extra={"field": name})
             continue
         if name not in rule.needs and name != "reason":
             raise Invalid(f"{name}: {verb} takes no such field.", extra={"field": name})

@@ -15,6 +15,7 @@ from services.routing.domain.registry_csv import COLUMNS, FileName
 from services.routing.registry_import import Files, Imported, Rejected, import_registry, lines
 from services.routing.web.office import office_of
 from shared.auth import requires
+from shared.counting import counted
 from shared.errors import Invalid, OtklikError
 from shared.web import ServiceRequest
 from shared.web.problem import MEDIA_TYPE
@@ -99,7 +100,7 @@ async def import_files(request: ServiceRequest) -> Imported:
     )
     if isinstance(done, Rejected):
         raise Invalid(
-            f"{done.error_count} errors in the files; nothing was imported.",
+            f"{counted(done.error_count, 'error')} in the files; nothing was imported.",
             extra={"errors": msgspec.to_builtins(done.errors), "error_count": done.error_count},
         )
     return done

@@ -7,6 +7,7 @@ import pytest
 
 from services.classifier.explanation.explaining import MAX_TEXTS, Explained
 from services.classifier.explanation.weighing import explain
+from services.classifier.model import HEADS
 from shared.auth import Role
 from shared.events.base import MAX_TEXT
 from tests.contract.classifier.conftest import Desk, problem
@@ -73,7 +74,6 @@ async def test_too_long(desk: Desk) -> None:
         b"{}",
         b'{"texts": [1]}',
         b'{"texts": ["a"], "model": "best"}',
-        b'{"texts": ["a"], "heads": ["mood"]}',
         b'{"texts": ["a"], "spans": -1}',
         b'{"texts": ["a"], "spans": 101}',
     ],
@@ -110,3 +110,8 @@ async def test_who_may_not(desk: Desk, keys: KeyCase) -> None:
 async def test_it_is_documented(desk: Desk) -> None:
     answer = await desk.client.get("/docs/openapi.json")
     assert "/v1/explain" in answer.json()["paths"]
+
+
+async def test_what_is_no_head_is_told_with_those_there_are(desk: Desk) -> None:
+    told = problem(await desk.ask({"texts": ["да"], "heads": ["tag", "tags"]}), 400)
+    assert told == "body $.heads[1]: must be one of " + ", ".join(sorted(HEADS))

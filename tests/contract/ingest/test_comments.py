@@ -309,3 +309,7 @@ async def test_the_document_describes_the_body(desk: Desk) -> None:
     assert NDJSON in content
     assert {"202", "400", "401", "403", "408", "413", "415", "503"} <= set(operation["responses"])
     assert operation["x-roles"] == ["admin", "ingest", "service"]
+    page = (await desk.client.get("/docs")).text
+    assert "object or list of object" in page
+    assert "<td><code>author_kind</code></td>" in page
+    assert "One submission a line" in page

@@ -110,6 +110,14 @@ async def test_wrong_fields_are_400_and_change_nothing(town: World, verb: str, b
     assert (after["state"], after["revision"]) == ("accepted", 2)
 
 
+async def test_what_may_not_be_done_yet_is_named_as_it_was_asked_for(town: World) -> None:
+    path = f"/v1/cases/{(await town.case())['id']}"
+    refused = await town.post("north", f"{path}/answer", {"text": "Да", "outcome": "explained"}, status=409)
+    assert refused["detail"].startswith("answer: not open to agent for a case that is routed; allowed: accept, ")
+    wrong = await town.post("north", f"{path}/answer", {"text": "Да", "outcome": "fixed"}, status=400)
+    assert "must be one of explained, not_competent" in wrong["detail"]
+
+
 async def test_handing_back_names_who_is_responsible_and_goes_there(town: World) -> None:
     case = await town.case(page="http:north")
     path = f"/v1/cases/{case['id']}"

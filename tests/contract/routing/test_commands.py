@@ -37,7 +37,7 @@ def test_errors_stand_line_by_line_and_nothing_is_imported(sqlite_url: str, regi
     refused = _run(sqlite_url, "import", str(region))
     assert refused.exit_code == 1
     assert "pages.csv, line 6, institution: " in refused.output
-    assert "nothing was imported" in refused.output
+    assert "1 error; nothing was imported" in refused.output
     (region / "pages.csv").write_text(REGION["pages"], encoding="utf-8")
     assert "pages: 4 added" in _run(sqlite_url, "import", str(region)).output
 

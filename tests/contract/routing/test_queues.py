@@ -98,6 +98,9 @@ async def test_states_can_be_asked_for(town: World) -> None:
 async def test_wrong_queries_are_400(town: World, query: str) -> None:
     answer = await town.call("admin", "GET", f"/v1/queues/adm-north/cases?{query}", status=400)
     assert answer.headers["content-type"] == "application/problem+json"
+    if query == "state=lost":
+        assert "must be one of" in answer.json()["detail"]
+        assert "publish_failed" in answer.json()["detail"]
 
 
 async def test_a_lease_keeps_others_out_until_it_is_released(town: World) -> None:

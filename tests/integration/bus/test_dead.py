@@ -160,12 +160,13 @@ async def test_drop_asks_first_and_removes_for_good(bus: Bus, broker: Broker) ->
     assert [message.seq for message in await stored(bus, "DEAD")] == [2]
 
 
-@pytest.mark.parametrize("arguments", [("show", "7"), ("replay", "7"), ("drop", "--yes", "7")])
+@pytest.mark.parametrize("arguments", [("show", "7"), ("replay", "7"), ("drop", "--yes", "7"), ("drop", "7")])
 async def test_a_number_that_is_not_there_is_said_so(bus: Bus, broker: Broker, arguments: tuple[str, ...]) -> None:
     ended = await command(broker, *arguments)
 
     assert ended.status == 1
     assert "there is no dead letter 7" in ended.err
+    assert ended.out == b""
     assert "Traceback" not in ended.err
 
 

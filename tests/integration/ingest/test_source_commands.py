@@ -96,6 +96,13 @@ def test_secrets_come_by_standard_input_too(terminal: Terminal) -> None:
     assert changed.exit_code == 0
 
 
+def test_a_secret_that_is_not_there_is_not_taken_away_in_silence(terminal: Terminal) -> None:
+    assert terminal.add().exit_code == 0
+    refused = terminal.source("change", "city", "--drop", "user_token")
+    assert refused.exit_code == 1
+    assert "city has no user_token to take away; the secrets it has: bot_token, hook_secret" in refused.output
+
+
 def test_without_a_key_one_line_says_what_to_set(terminal: Terminal) -> None:
     refused = terminal.add(OTKLIK_SOURCES_KEY="")
     assert refused.exit_code == 1
@@ -166,7 +173,7 @@ def test_keys_are_changed_as_the_guide_says(terminal: Terminal) -> None:
     terminal.add()
     new = terminal.source("key", "new").output.strip()
     terminal.environment["OTKLIK_SOURCES_KEY"] = f"{new},{old}"
-    assert "1 sources sealed anew" in terminal.source("key", "reseal").output
+    assert "1 source sealed anew" in terminal.source("key", "reseal").output
     terminal.environment["OTKLIK_SOURCES_KEY"] = new
     assert "waiting" in terminal.source("list").output
     assert "0 sources sealed anew" in terminal.source("key", "reseal").output
@@ -187,6 +194,7 @@ def test_keys_are_changed_as_the_guide_says(terminal: Terminal) -> None:
         (["add", "city", "--platform", "vk", "--page", "vk:1"], "page: must be the community's id with a minus"),
         (["change", "city"], "there is nothing to change"),
         (["change", "city", "--acting"], "there is no source city"),
+        (["remove", "city"], "Error: there is no source city\n"),
     ],
 )
 def test_what_is_wrong_is_said_in_plain_words(terminal: Terminal, words: list[str], said: str) -> None:

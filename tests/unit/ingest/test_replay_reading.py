@@ -108,6 +108,17 @@ def test_a_field_is_told_once() -> None:
         settle(["id", "text"], {"id": Column(name="id")}, {"id": "1"}, PurePath("x.csv"))
 
 
+@pytest.mark.parametrize("page", ["demo", "fb:demo", ""])
+def test_a_page_without_its_platform_is_told_as_the_mistake_it_is(page: str) -> None:
+    columns = ["id", "text"]
+    with pytest.raises(ReplayError, match='--set page: must be the page with its platform, as in "http:demo"'):
+        settle(columns, {}, {"page": page}, PurePath("x.csv"))
+    assert settle(columns, {}, {"page": page, "platform": "vk"}, PurePath("x.csv")).constants["page"] == page
+    plan = settle([*columns, "page"], {}, {}, PurePath("x.csv"))
+    with pytest.raises(ValueError, match=r"^page: must be the page with its platform"):
+        to_submission(plan, {"id": "1", "text": "да", "page": page}, 2, MOSCOW)
+
+
 def test_lines_can_be_ids() -> None:
     plan = settle(["text"], dict([parse_map("id=@line")]), {}, PurePath("письма.csv"))
     assert plan.constants == {"page": "http:replay"}
@@ -209,6 +220,8 @@ def test_an_unclosed_quotation_mark_is_named_and_swallows_nothing_silently(tmp_p
         (2, False, ""),
         (3, True, "a quotation mark that opens in this "),
     ]
+    path.write_text('id,text\n1,"да\n2,"нет"\n3,да\n', encoding="utf-8")
+    assert [(row.line, row.values) for row in RowFile(path).rows()] == [(2, None), (4, {"id": "3", "text": "да"})]
     path.write_text('id,text\n1,"да\nи нет"', encoding="utf-8")
     assert [row.values for row in RowFile(path).rows()] == [{"id": "1", "text": "да\nи нет"}]
     path.write_text('id,"text\n1,да\n', encoding="utf-8")
@@ -234,8 +247,12 @@ def test_other_encodings(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match="--format csv or --format ndjson"):
-        RowFile(tmp_path / "a.txt")
+        RowFile(write(tmp_path / "a.txt", b"id,text\n"))
+    with pytest.raises(ReplayError, match=r"a.xlsx: a spreadsheet's own file; save it as “CSV UTF-8”"):
+        RowFile(write(tmp_path / "a.xlsx", b"PK\x03\x04\x14\0"))
+    with pytest.raises(ReplayError, match=r"a.csv: a spreadsheet's own file"):
+        RowFile(write(tmp_path / "a.csv", b"\xd0\xcf\x11\xe0\xa1"), "csv")
     with pytest.raises(ReplayError, match="No such file"):
-        RowFile(tmp_path / "a.csv")
+        RowFile(tmp_path / "absent.csv")
     with pytest.raises(ReplayError, match="no columns"):
         RowFile(write(tmp_path / "a.csv", b"")).columns()

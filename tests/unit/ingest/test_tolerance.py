@@ -56,6 +56,21 @@ def test_broken_text_is_mended() -> None:
     assert parse(b'{"a": "\\ud800", "b": ' + b"9" * 99 + b', "c": NaN}') == {"a": "�", "b": None, "c": None}
 
 
+@pytest.mark.parametrize(
+    ("payload", "told"),
+    [
+        (b"", "no JSON: Expecting value (line 1, column 1)"),
+        ('{"a": "да",\n}'.encode(), "no JSON: Expecting property name enclosed in double quotes (line 2, column 1)"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_is_no_json_is_told_with_its_place(payload: bytes, told: str) -> None:
+    """Of what the patient reader makes of it."""
+    with pytest.raises(Unreadable) as wrong:
+        parse(payload)
+    assert str(wrong.value) == told
+
+
 def test_ids() -> None:
     """With their platform in front they fit an event."""
     assert is_id("mid.0a")

@@ -170,6 +170,7 @@ def test_each_event_in_each_state_by_each_actor(state: State, name: str, actor: 
     verbs = refused.value.extra["allowed"]
     assert verbs == list(allowed(state, actor))
     assert refused.value.extra["state"] == state
+    assert refused.value.detail.startswith(f"{TABLE[name].verb or name}: ")
 
 
 def test_the_allowed_verbs_are_those_that_work() -> None:

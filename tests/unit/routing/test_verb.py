@@ -44,9 +44,9 @@ def test_each_verb_makes_its_event_with_its_fields(verb: str) -> None:
 
 
 @pytest.mark.parametrize(("verb", "field"), [(verb, field) for verb, fields in FIELDS.items() for field in fields])
-@pytest.mark.parametrize("empty", [None, "", "  "])
-def test_a_missing_field_is_named(verb: str, field: str, empty: str | None) -> None:
-    with pytest.raises(Invalid) as refused:
+@pytest.mark.parametrize(("empty", "told"), [(None, "needs it"), ("", "needs more than"), ("  ", "needs more than")])
+def test_a_missing_field_is_named(verb: str, field: str, empty: str | None, told: str) -> None:
+    with pytest.raises(Invalid, match=f"{field}: {verb} {told}") as refused:
         make(verb, **{**FIELDS[verb], field: empty})
     assert refused.value.extra == {"field": field}
 

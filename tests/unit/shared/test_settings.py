@@ -52,7 +52,7 @@ def test_everything_wrong_is_named_at_once() -> None:
     assert "OTKLIK_EVEN: 3 is odd" in message
     assert "OTKLIK_AUTHOR_KEY: not set" in message
     assert "OTKLIK_INGEST_PORT" in message
-    assert "OTKLIK_LOG_FORMAT" in message
+    assert "OTKLIK_LOG_FORMAT: must be one of auto, json" in message
 
 
 def test_a_missing_file_is_named() -> None:

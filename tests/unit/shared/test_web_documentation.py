@@ -49,7 +49,8 @@ async def test_the_document_says_that_unknown_members_are_refused(client: httpx.
 async def test_the_reference_page_needs_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
     answer = await client.get("/docs")
     assert answer.headers["content-type"].startswith("text/html")
-    assert "Takes an order." in answer.text
+    assert "Takes an order: <code>new</code> → <code>taken</code>, where a &amp; b." in answer.text
+    assert "integer (≥ 1, ≤ 9)" in answer.text
     assert "<script" not in answer.text
     assert re.findall(r"(?:src|href)=\"?https?:", answer.text) == []
 

@@ -33,6 +33,7 @@ async def test_a_wrong_method_says_which_are_right(client: httpx.AsyncClient) ->
         (b'{"lines":[{"count":1}],"urgent":"true"}', "$.urgent", "Expected `bool`, got `str`"),
         (b'{"lines":[{"count":1,"at":"yesterday"}]}', "$.lines[0].at", "Invalid RFC3339"),
         (b'{"lines":[{"count":1}],"id":"x"}', "$.id", "Invalid UUID"),
+        (b'{"lines":[{"count":1,"size":"huge"}]}', "$.lines[0].size", "must be one of large, small"),
         (b"{}", "$", "missing required field `lines`"),
         (b"[]", "$", "Expected `object`"),
         (b"null", "$", "Expected `object`"),
@@ -67,7 +68,7 @@ async def test_a_body_that_is_no_json_is_told_why(
 
 async def test_a_right_body_arrives_as_its_type(client: httpx.AsyncClient, keys: KeyCase) -> None:
     body = {
-        "lines": [{"count": 2, "at": "2026-01-02T03:04:05Z"}],
+        "lines": [{"count": 2, "at": "2026-01-02T03:04:05Z", "size": "small"}],
         "id": "0193b0e0-0000-7000-8000-000000000000",
         "urgent": True,
     }
@@ -110,6 +111,11 @@ async def test_a_wrong_parameter_has_the_name_that_was_sent_and_no_body_is_asked
     assert "body" not in document["detail"]
     answer = await client.post("/v1/orders", headers=headers)
     assert problem(answer, 400)["errors"][0]["source"] == "body"
+
+
+async def test_a_parameter_that_is_a_choice_lists_the_choices(client: httpx.AsyncClient, keys: KeyCase) -> None:
+    answer = await client.post("/v1/orders/7/send?colour=" + "x" * 1000, headers=await bearer(keys, "admin"))
+    assert problem(answer, 400)["detail"] == "query colour: must be one of green, red"
 
 
 async def test_an_error_of_ours_carries_its_members_and_headers(client: httpx.AsyncClient) -> None:
