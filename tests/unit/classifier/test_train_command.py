@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from services.classifier.__main__ import main
-from services.classifier.careful import embedding
+from services.classifier.careful import opening
 from services.classifier.careful.embedding import Embedder, EmbeddingFailed
 from services.classifier.careful.opening import Careful
 from services.classifier.model import Model
@@ -63,7 +63,7 @@ def words(monkeypatch: pytest.MonkeyPatch) -> Words:
     def load(_careful: Careful = "auto", **_: bool) -> Embedder | None:
         return made
 
-    monkeypatch.setattr(embedding, "load_embedder", load)
+    monkeypatch.setattr(opening, "load_embedder", load)
     return made
 
 
@@ -259,7 +259,7 @@ def test_where_nothing_embeds_the_fast_reader_is_trained(
     def missing(_careful: Careful = "auto", **_: bool) -> Embedder | None:
         return None
 
-    monkeypatch.setattr(embedding, "load_embedder", missing)
+    monkeypatch.setattr(opening, "load_embedder", missing)
     result = trained()
     assert result.exit_code == 0, result.output
     assert "without a careful reader" in result.stderr
