@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from services.classifier.careful import reading
-from services.classifier.careful.embedding import Careful, Embedder, EmbeddingFailed
+from services.classifier.careful.embedding import Embedder, EmbeddingFailed
+from services.classifier.careful.opening import Careful
 from services.classifier.careful.reading import careful_reader, read_carefully
 from services.classifier.comment_file import Comment
 from services.classifier.judgement import Judgement
