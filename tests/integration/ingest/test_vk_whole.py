@@ -26,6 +26,9 @@ class Fares:
     def heard(self, source: Source, events: int, *, lag: float | None = None) -> None:
         pass
 
+    def forged(self, source: Source) -> None:
+        raise AssertionError(f"{source.id} was called without its secret")
+
     def failed(self, source: Source, error: Exception) -> None:
         self.errors.append(error)
 
