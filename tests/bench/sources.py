@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import httpx
 import msgspec
@@ -25,6 +26,8 @@ from shared.obs import configure_logging
 from tests.bench.crowd import Hook, Ill, Order, Page, Told
 from tests.bench.machine import description
 from tests.fixtures.stack import ROOT, Stack
+
+T = TypeVar("T")
 
 SHARES = (("vk", "poll", 30), ("vk", "hook", 20), ("telegram", "poll", 20), ("max", "hook", 10), ("max", "poll", 5),
           ("ok", "poll", 15))  # fmt: skip
@@ -62,7 +65,7 @@ class Crowd:
         """Seconds of processor time."""
         return _cpu(self._process.pid)
 
-    def _read(self, kind: Any) -> Any:
+    def _read(self, kind: type[T]) -> T:
         assert self._process.stdout is not None
         return msgspec.json.decode(self._process.stdout.readline(), type=kind)
 
@@ -123,7 +126,7 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
         return max(0.0, self.stored - self.written) * 1e3
 
 
-async def comments(stack: Stack, kinds: dict[str, tuple[str, str]]) -> list[Comment]:
+async def comments(stack: Stack, kinds: Mapping[str, tuple[str, str]]) -> list[Comment]:
     """All that stand in COMMENTS; each says in its text when it was written, and the broker when it was stored."""
     found: list[Comment] = []
     async with await Bus.connect(stack.nats_url, name="bench") as bus:

@@ -44,7 +44,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
 
 async def main(orders: Orders) -> None:
     """Acts until it is killed."""
-    attempt.PAUSES = (0.05, 0.1, 0.2)
+    attempt.PAUSES = (0.05, 0.1, 0.2, 0.2, 0.2)
     attempt.SETTLING_SECONDS = 0.3
 
     async def at_once(seconds: float) -> None:

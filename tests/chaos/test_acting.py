@@ -143,7 +143,7 @@ async def test_killed_in_the_middle_of_actions(nats_url: str, sqlite_url: str) -
                 vk.faults.add("wall.createComment", Fault(kind="lose"), chance.randrange(3))
                 vk.faults.slow["wall.createComment"] = chance.choice([0.0, 0.05, 0.2])
                 for kind in ("lose", "drop", "delay"):
-                    fault = Fault(kind=kind, seconds=0.2)  # type: ignore[arg-type]  # three of its kinds
+                    fault = Fault(kind=kind, seconds=0.2)
                     telegram.faults.add("sendMessage", fault, chance.randrange(2))
                     max_.faults.add("send", fault, chance.randrange(2))
                 await acting.start()
@@ -168,14 +168,14 @@ async def test_killed_in_the_middle_of_actions(nats_url: str, sqlite_url: str) -
             "max": Counter(each.text for comment in list(max_.comments) for each in max_.replies_to(comment)),
         }
         results: Counter[tuple[str, str]] = Counter()
-        for it in ordered:
-            (outcome,) = by_action[it.id]
-            there = ours[it.platform][str(it.text)]
-            results[it.platform, outcome.result] += 1
-            if it.platform == "telegram":
+        for asked_for in ordered:
+            (outcome,) = by_action[asked_for.id]
+            there = ours[asked_for.platform][str(asked_for.text)]
+            results[asked_for.platform, outcome.result] += 1
+            if asked_for.platform == "telegram":
                 assert (outcome.result, there) == ("done", 1) or (outcome.detail == MAY_BE_DONE and there <= 1)
             else:
-                assert (outcome.result, there) == ("done", 1), (it.platform, it.text)
+                assert (outcome.result, there) == ("done", 1), (asked_for.platform, asked_for.text)
         sent = sum(name == "wall.createComment" for name, _ in vk.calls)
         print(f"{len(ordered)} actions, {KILLS} kills, {sent} attempts at VK's {REPLIES} replies: {dict(results)}")
 

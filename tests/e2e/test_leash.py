@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -61,6 +61,13 @@ def until(true: Callable[[], bool], timeout: float = 20.0) -> bool:
 def gone(process: psutil.Process) -> bool:
     """Whether it has ended (a zombie that nobody reaps has)."""
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def end(family: Iterable[psutil.Process]) -> None:
+    """Kills those that have not ended yet."""
+    for process in family:
+        if not gone(process):
+            process.kill()
 
 
 @pytest.fixture
@@ -135,7 +142,7 @@ def test_what_is_supervised_ends_with(victim: str, tmp_path: Path, stack: ExitSt
     assert line_of(foreground) == "running"
     supervisor = psutil.Process(int(Directory(tmp_path).supervisor_pid.read_text()))
     family = [supervisor, *supervisor.children(recursive=True)]
-    stack.callback(lambda: [process.kill() for process in family if not gone(process)])
+    stack.callback(end, family)
     assert len(family) == 3
     (foreground if victim == "foreground" else supervisor).kill()
     assert until(lambda: all(gone(process) for process in family))

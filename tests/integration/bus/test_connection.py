@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 import pytest
+from nats.aio.transport import TcpTransport
 from structlog.testing import capture_logs
 
 from shared.bus import CLASSIFIER_COMMENTS, Bus
@@ -87,7 +88,10 @@ async def test_a_connection_that_was_refused_is_closed_at_once(bus: Bus, broker:
     tried: list[asyncio.StreamWriter] = []
 
     def again() -> bool:
-        writer = bus.client._transport._io_writer
+        transport = bus.client._transport
+        assert isinstance(transport, TcpTransport)
+        writer = transport._io_writer
+        assert writer is not None
         if writer not in tried:
             tried.append(writer)
         return len(tried) == 4

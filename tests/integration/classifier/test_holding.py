@@ -166,7 +166,7 @@ async def test_what_a_killed_process_held_comes_again(bus: Bus, nats_url: str) -
 
         async def delivered() -> bool:
             info = await bus.jetstream.consumer_info(spec.stream, spec.durable)
-            return info.num_ack_pending == 5
+            return bool(info.num_ack_pending == 5)
 
         await until(delivered, "the victim to hold them")
     finally:
@@ -203,18 +203,22 @@ async def test_while_the_broker_is_away_they_are_held_and_go_on_once(bus: Bus, b
 
 
 async def test_stopping_while_the_broker_is_away_hands_back(bus: Bus, broker: Broker) -> None:
+    async def there() -> bool:
+        return bus.connected
+
+    async def away() -> bool:
+        return not bus.connected
+
     embedder = ToyEmbedder(closed=True)
     async with at_work(bus, embedder):
         await say(bus, [comment(1, UNCLEAR)])
         while not embedder.entered.is_set():
             await asyncio.sleep(0.01)
         broker.kill()
-        while bus.connected:
-            await asyncio.sleep(0.01)
+        await until(away, "the loss of the connection")
         embedder.gate.set()
     broker.start()
-    while not bus.connected:
-        await asyncio.sleep(0.01)
+    await until(there, "the connection")
     assert await count(bus) == 0
     spec = msgspec.structs.replace(CLASSIFIER_COMMENTS, ack_wait=1.0)
     await bus.jetstream.add_consumer(spec.stream, consumer_config(spec))

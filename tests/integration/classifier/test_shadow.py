@@ -129,6 +129,7 @@ async def test_the_sample_and_what_waits_are_bounded(bus: Bus, packaged: Model, 
         scene.shadow.record(pair, comments, live, scene.shadow.model.judge(texts) if scene.shadow.model else [])
     for _ in range(60):
         await scene.shadow.flush()
+    assert pair is not None
     found = await scene.store.read(*pair)
     assert found.compared == 2_000
     assert 3 * SLOTS - 3 <= len(found.sample) <= 3 * SLOTS

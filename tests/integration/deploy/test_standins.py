@@ -194,7 +194,7 @@ def test_the_page_answers_by_hand_where_the_platform_tells_so(addresses: dict[st
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_what_was_written_is_there_after_a_restart_and_numbers_go_on(platform: str, tmp_path: Path) -> None:
     module = f"deploy.standins.{platform}"
-    made = set()
+    made: set[str] = set()
     for turn in range(3):
         with (
             process(module, "--keep", str(tmp_path)) as told,

@@ -126,8 +126,8 @@ async def test_what_is_settled_stays_so(journal: StoredJournal) -> None:
     entry = await begun(journal, ordered)
     await journal.settle(ordered, entry, "done", now=later(2), made="vk:wall:-1:45:700", link="https://x")
     for result in ("failed", "needs_person"):
-        await journal.settle(ordered, entry, result, now=later(9), detail="no")  # type: ignore[arg-type]  # both are
-        await journal.settle(ordered, None, result, now=later(9), detail="no")  # type: ignore[arg-type]  # both are
+        await journal.settle(ordered, entry, result, now=later(9), detail="no")
+        await journal.settle(ordered, None, result, now=later(9), detail="no")
     await journal.put_off(entry, later(0), surely_not_done=True, detail="no")
     found = (await journal.find(ordered, NOW)).entry
     assert found is not None

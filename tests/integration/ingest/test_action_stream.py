@@ -174,8 +174,8 @@ async def test_replicas_that_keep_dying_do_everything_once(bus: Bus, database: D
     assert by_action.keys() == {it.id for it in ordered}
     assert all(len(said) == 1 for said in by_action.values()), "what is told again is told in the same words"
     assert {it.result for it in outcomes} == {"done"}
-    for it in ordered:
-        assert connector.page(it.page).count(it.id) == 1
+    for each in ordered:
+        assert connector.page(each.page).count(each.id) == 1
 
 
 async def test_nothing_is_done_before_the_sources_are_known(bus: Bus, database: Database) -> None:

@@ -459,7 +459,8 @@ async def test_told_to_stop_it_hands_back_what_waits(town: Town) -> None:
     promises = await worker.handle(batch)
     await asyncio.sleep(0.2)
     stop.set()
-    results = await asyncio.wait_for(asyncio.gather(*promises.values(), return_exceptions=True), 20)
+    together = asyncio.gather(*promises.values(), return_exceptions=True)
+    results = await asyncio.wait_for(together, 20)
     assert all(isinstance(result, Transient) for result in results)
     assert town.told.outcomes == []
 

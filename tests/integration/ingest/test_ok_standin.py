@@ -163,7 +163,7 @@ async def test_nothing_is_lost_or_told_twice_over_outages_and_restarts(sqlite_ur
 async def test_a_platform_that_hangs_is_left_in_time_and_asked_again(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    default = dict(Caller.call.__kwdefaults__)
+    default = dict(Caller.call.__kwdefaults__ or {})
     monkeypatch.setattr(Caller.call, "__kwdefaults__", default | {"seconds": 0.3})
     async with open_town(sqlite_url) as (town, address, database), reading(town, address, database):
         topic = town.site.topic(GROUP)

@@ -15,6 +15,7 @@ from services.routing.store import outbox as outbox_store
 from services.routing.store import relay as store
 from services.routing.store.event import Logged
 from services.routing.store.schema import events, outbox
+from services.routing.store.schema import relay as relay_table
 from services.routing.store.snapshot import Snapshots
 from services.routing.worker import Worker
 from shared.bus import Bus, Outgoing, Published
@@ -209,7 +210,7 @@ async def test_it_runs_until_stopped_and_is_woken_by_commits(database: Database,
     stop.set()
     await asyncio.wait_for(running, 20)
     # It let go: another process need not wait.
-    row = await database.read(lambda conn: conn.execute(select(store.table)).one())
+    row = await database.read(lambda conn: conn.execute(select(relay_table)).one())
     assert row.holder is None
 
 

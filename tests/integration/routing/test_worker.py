@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -314,7 +315,7 @@ async def propose_deletion(worker: Worker, database: Database) -> tuple[Decision
     return await database.write(work)
 
 
-def outcome(ordered: Action, result: OutcomeKind, number: int, **more: str) -> Outcome:
+def outcome(ordered: Action, result: OutcomeKind, number: int, **more: Any) -> Outcome:
     return Outcome(
         action=ordered.id,
         kind=ordered.kind,
@@ -358,7 +359,8 @@ async def test_outcomes_settle_decisions(
 
 async def test_several_outcomes_in_one_batch(worker: Worker, database: Database) -> None:
     proposed, ordered = await propose_deletion(worker, database)
-    batch = [delivered(outcome(ordered, one, place), place) for place, one in enumerate(("failed", "done", "done"))]
+    results: tuple[OutcomeKind, ...] = ("failed", "done", "done")
+    batch = [delivered(outcome(ordered, one, place), place) for place, one in enumerate(results)]
     assert not await worker.handle_outcomes(batch)
     settled = await database.read(lambda conn: decision.get(conn, proposed.id))
     assert settled is not None

@@ -17,7 +17,7 @@ from services.routing.worker import Worker
 from shared.bus import Delivered
 from shared.db import Database
 from shared.errors import Transient
-from shared.events import Flags, Tagged
+from shared.events import CommentDeleted, CommentRestored, Flags, Tagged
 from tests.integration.routing.messages import deleted, official, restored, standing, table, tagged, tell
 
 IDS = ("a", "b")
@@ -73,7 +73,8 @@ def renamed(messages: Sequence[Delivered], prefix: str) -> list[Delivered]:
             )
             event = replace(event, comment=comment)
         else:
-            event = replace(event, id=prefix + event.id)  # type: ignore[type-var]  # the other two have an id as well
+            assert isinstance(event, CommentDeleted | CommentRestored)
+            event = replace(event, id=prefix + event.id)
         found.append(replace(message, event=event))
     return found
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from services.classifier.careful.embedding import EmbeddingFailed
 from services.classifier.training.embedded import KEPT_EVERY, Embedded
@@ -21,7 +23,7 @@ class Other(Words):
 
     name = "other/1"
 
-    def embed(self, texts: list[str]) -> np.ndarray:  # type: ignore[override]  # a list is all it is given
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return -super().embed(texts)
 
 
@@ -122,7 +124,7 @@ def test_it_tells_how_far_it_is() -> None:
 
 def test_what_fails_fails(file: Path) -> None:
     class Failing(Words):
-        def embed(self, texts: list[str]) -> np.ndarray:  # type: ignore[override]
+        def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
             raise EmbeddingFailed("no")
 
     with pytest.raises(EmbeddingFailed):
@@ -138,7 +140,7 @@ class Dying(Words):
         self.after = after
         self.error = error
 
-    def embed(self, texts: list[str]) -> np.ndarray:  # type: ignore[override]
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if len(self.read) >= self.after:
             raise self.error("no")
         return super().embed(texts)

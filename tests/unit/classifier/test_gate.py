@@ -88,7 +88,8 @@ def test_one_comment_is_always_within_it(packaged: Model) -> None:
 def test_of_a_rare_tag_one_comment_is_within_it_too(lost: Tag, taken_for: Tag) -> None:
     """A set of many comments of one tag and a few of the others, of which a new model misjudges one."""
     strict = Tolerance(macro_f1=0, spam_recall=0, false_spam=0)
-    tags: list[Tag] = ["other"] * 50 + ["question"] * 2 + ["complaint"] * 3 + ["spam"] * 2
+    counts: dict[Tag, int] = {"other": 50, "question": 2, "complaint": 3, "spam": 2}
+    tags = [tag for tag, many in counts.items() for _ in range(many)]
     rows = [Row(text=str(number), tag=tag) for number, tag in enumerate(tags)]
     place = tags.index(lost)
     live, candidate = Saying(tags), Saying([*tags[:place], taken_for, *tags[place + 1 :]])

@@ -79,7 +79,9 @@ def test_of_what_is_not_known_nothing_is_told(packaged: Model) -> None:
 def test_a_training_judges_what_it_is_measured_on_once(
     tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_run.train, "__kwdefaults__", {**training_run.train.__kwdefaults__, "bits": BITS})
+    monkeypatch.setattr(
+        training_run.train, "__kwdefaults__", (training_run.train.__kwdefaults__ or {}) | {"bits": BITS}
+    )
     (tmp_path / "corpus").mkdir()
     for name in ("questions.jsonl", "spam.jsonl", "appeals.jsonl", "talk.jsonl"):
         shutil.copy(CORPUS / name, tmp_path / "corpus")

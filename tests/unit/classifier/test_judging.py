@@ -249,7 +249,7 @@ def test_a_push_towards_a_tag_makes_every_text_that_tag(careful_training: Traini
 
 def test_topics_are_told_where_something_may_be_asked(careful_training: Training) -> None:
     # Pushed a little towards "other", some of it may still ask, and some no more.
-    told = {}
+    told: dict[tuple[bool, bool], set[bool]] = {}
     for by in (0.0, 1.0, 2.0, 3.0, 5.0):
         for judgement in towards(careful_training, "other", by).judge(TEXTS):
             appeal = judgement.scores["question"] + judgement.scores["complaint"]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -107,7 +108,7 @@ def test_what_is_answered_can_be_learned_from(path: Path) -> None:
         "toxic": False, "urgent": True, "personal_data": False, "suggested": False, "labelled_by": "anna",
         "at": "2026-03-02T12:00:00Z",
     }  # fmt: skip
-    flags = {"personal_data": False, "streamlike": True}
+    flags: dict[str, Any] = {"personal_data": False, "streamlike": True}
     assert read_source(path, streamlike=True).rows == (
         Row(text="Лифт стоит", tag="complaint", topic="housing", toxic=False, urgent=True, **flags),
         Row(text="Когда приём?", tag="question", toxic=False, urgent=False, **flags),

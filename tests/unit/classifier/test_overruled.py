@@ -70,7 +70,9 @@ def test_several_corrections_of_the_same_words_add_up() -> None:
 
 
 def test_corrections_leave_what_is_no_spam_to_be_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_run.train, "__kwdefaults__", {**training_run.train.__kwdefaults__, "bits": BITS})
+    monkeypatch.setattr(
+        training_run.train, "__kwdefaults__", (training_run.train.__kwdefaults__ or {}) | {"bits": BITS}
+    )
     monkeypatch.setattr(training_rows, "UNTAGGED_ROWS", 30)
     (tmp_path / "corpus").mkdir()
     records = [

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from numpy.typing import NDArray
 
@@ -76,7 +77,9 @@ async def desk(embedder: ToyEmbedder, model: TwoMinds) -> AsyncIterator[Desk]:
 
 @pytest.fixture(scope="module")
 def model() -> TwoMinds:
-    return TwoMinds.load()
+    loaded = TwoMinds.load()
+    assert isinstance(loaded, TwoMinds)
+    return loaded
 
 
 async def test_unsure_ones_are_read_before_sure_ones(model: TwoMinds) -> None:
@@ -187,7 +190,7 @@ async def test_what_is_sure_is_the_careful_readers_own_border(model: TwoMinds, m
 
 
 async def test_a_fault_of_the_model_leaves_the_fast_judgement(model: TwoMinds, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: TwoMinds, texts: Sequence[str], embeddings: NDArray[object], *_: object) -> list[Judgement]:
+    def broken(self: TwoMinds, texts: Sequence[str], embeddings: NDArray[np.float32], *_: object) -> list[Judgement]:
         raise ValueError("wrong shape")
 
     monkeypatch.setattr(TwoMinds, "judge_carefully", broken)

@@ -31,7 +31,9 @@ HAM = ["Спасибо за концерт", "Почините лифт во в�
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few columns train quickly."""
-    monkeypatch.setattr(training_run.train, "__kwdefaults__", {**training_run.train.__kwdefaults__, "bits": BITS})
+    monkeypatch.setattr(
+        training_run.train, "__kwdefaults__", (training_run.train.__kwdefaults__ or {}) | {"bits": BITS}
+    )
     monkeypatch.setattr(training_run, "FITS_SAID_S", 0.0)
 
 

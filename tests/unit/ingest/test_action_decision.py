@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.ingest.actions.attempt import Again, LookAgain, after_absence, after_attempt, after_look, pause
 from services.ingest.actions.decision import MAY_BE_DONE, Begin, Look, Next, Settle, Situation, Tell, Wait, decide
-from services.ingest.actions.entry import SETTLED, Entry, Known, new_entry, outcome_of, text_digest
+from services.ingest.actions.entry import SETTLED, Entry, Known, State, new_entry, outcome_of, text_digest
 from services.ingest.connectors.failure import (
     BadCredential,
     Gone,
@@ -25,6 +25,7 @@ from tests.fixtures.acting import action, source
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 KINDS: tuple[ActionKind, ...] = ("reply", "delete", "ban", "close_comments")
+STATES: tuple[State | None, ...] = (None, "waiting", "begun", "done", "failed", "needs_person")
 moments = st.integers(-5, 5).map(lambda minutes: NOW + timedelta(minutes=minutes))
 
 
@@ -32,7 +33,7 @@ moments = st.integers(-5, 5).map(lambda minutes: NOW + timedelta(minutes=minutes
 def situations(draw: st.DrawFn) -> Situation:
     ordered = action(NOW, kind=draw(st.sampled_from(KINDS)), not_after=draw(moments))
     entry: Entry | None = None
-    state = draw(st.sampled_from([None, "waiting", "begun", "done", "failed", "needs_person"]))
+    state = draw(st.sampled_from(STATES))
     if state is not None:
         entry = new_entry(ordered, state=state, now=NOW)
         entry = Entry(**{**{f: getattr(entry, f) for f in entry.__struct_fields__}, "free_at": draw(moments)})

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -83,7 +84,7 @@ async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
             await asyncio.sleep(0.005)
 
 
-def polled_source(name: str = "a", **changes: object) -> Source:
+def polled_source(name: str = "a", **changes: Any) -> Source:
     return source(way="poll", id=name, **changes)
 
 

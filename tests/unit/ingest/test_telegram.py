@@ -74,6 +74,7 @@ def test_a_comment_of_the_first_level_tells_its_post_and_the_copy() -> None:
     copy, comment = decode(update(), None)
     assert copy == Received(copy=COPY)
     assert comment.thread is None
+    assert comment.submission is not None
     assert comment.submission == Submission(
         platform="telegram",
         page=PAGE,
@@ -81,7 +82,7 @@ def test_a_comment_of_the_first_level_tells_its_post_and_the_copy() -> None:
         post="3",
         author="5",
         text="Когда?",
-        posted_at=comment.submission and comment.submission.posted_at,
+        posted_at=comment.submission.posted_at,
     )
 
 
@@ -360,7 +361,7 @@ async def test_an_answer_that_says_nothing_is_unclear() -> None:
         async with caller_of(lambda _, body=body: httpx.Response(200, content=body)) as caller:  # type: ignore[misc]
             for kind in ("reply", "delete"):
                 with pytest.raises(Unclear):
-                    action = action_of(SOURCE, kind, f"telegram:{GROUP}:12", "Да")  # type: ignore[arg-type]
+                    action = action_of(SOURCE, kind, f"telegram:{GROUP}:12", "Да")
                     await Telegram(caller).act(SOURCE, action, "k")
 
 

@@ -57,7 +57,7 @@ def sound(received: Received) -> None:
 
 @pytest.mark.parametrize(("kind", "means"), COMMENT_EVENTS.items())
 def test_every_comment_event_is_known(kind: str, means: tuple[str, str]) -> None:
-    places = {"post_id": 6, "photo_id": 6, "video_id": 6, "item_id": 6, "topic_id": 6}
+    places: dict[str, Any] = {"post_id": 6, "photo_id": 6, "video_id": 6, "item_id": 6, "topic_id": 6}
     found = one(event(kind, **places))
     assert (found.event, found.id, found.page) == (means[1], f"{means[0]}:-{GROUP}:6:9", f"vk:-{GROUP}")
 

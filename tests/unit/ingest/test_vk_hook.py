@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from typing import Any
 
 import pytest
 
-from services.ingest.connectors import proof
 from services.ingest.connectors.connector import Forged, HookAnswer
 from services.ingest.connectors.received import NotThisPlatform
 from services.ingest.connectors.vk.hook import take
@@ -84,7 +84,7 @@ def test_the_secret_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch
         compared.append((right, given))
         return given == right
 
-    monkeypatch.setattr(proof.hmac, "compare_digest", compare)
+    monkeypatch.setattr(hmac, "compare_digest", compare)
     take(SOURCE, call())
     with pytest.raises(Forged):
         take(SOURCE, call(secret="X"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from services.routing.domain.comment import Content, Version
+from services.routing.domain.comment import Content, Version, VersionKind
 from shared.events import Flags
 from tests.unit.routing.builders import moment
+
+KINDS: tuple[VersionKind, ...] = ("created", "edited", "edited", "deleted", "restored")
 
 
 def contents() -> st.SearchStrategy[Content]:
@@ -29,7 +31,7 @@ def histories(draw: st.DrawFn) -> list[Version]:
     numbers = draw(st.lists(st.integers(1, 40), min_size=1, max_size=7, unique=True))
     found = []
     for number in numbers:
-        kind = draw(st.sampled_from(["created", "edited", "edited", "deleted", "restored"]))
+        kind = draw(st.sampled_from(KINDS))
         said = draw(contents()) if kind in ("created", "edited") else None
         minute = draw(st.integers(0, 30))
         found.append(Version(version=number, kind=kind, received_at=moment(minute), content=said))

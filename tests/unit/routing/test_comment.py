@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,7 +115,7 @@ def test_reasons_are_those_of_the_present_content() -> None:
 
 
 def test_an_official_answer_names_what_it_answers_and_when() -> None:
-    answer = {"author_kind": "page", "parent": "vk:1", "tag": "other"}
+    answer: dict[str, Any] = {"author_kind": "page", "parent": "vk:1", "tag": "other"}
     found = standing(version(3, "edited", **answer, minute=8), version(2, **answer, minute=5), version(4, "deleted"))
     assert (found.answers, found.answered_at, found.case) == ("vk:1", moment(5), None)
     assert standing(version(1)).answers is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -189,7 +190,9 @@ def test_half_of_a_surrogate_pair_reaches_no_event(platform: str) -> None:
 
 
 @platforms
-def test_thousands_of_mutated_payloads_are_no_error(platform: str, record_property: pytest.RecordProperty) -> None:
+def test_thousands_of_mutated_payloads_are_no_error(
+    platform: str, record_property: Callable[[str, object], None]
+) -> None:
     outcome = fuzz(platform, DECODERS[platform], RUNS, Random(20_260_302))
     record_property("outcome", f"{outcome.comments} comments, {outcome.skipped.total()} skipped")
     assert outcome.faults == {}, outcome.example

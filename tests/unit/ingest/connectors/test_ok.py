@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import msgspec
@@ -46,7 +47,7 @@ def one(entry: dict[str, object], page: str | None = PAGE, **around: object) -> 
     return event.submission if event.submission is not None else event.skipped
 
 
-def field(entry: dict[str, object], name: str, **around: object) -> object:
+def field(entry: dict[str, object], name: str, **around: Any) -> object:
     found = one({"id": LOCAL, "text": "Вода?"} | entry, **around)
     return getattr(found, name)
 
