@@ -94,24 +94,27 @@ def personal_data(texts: Sequence[str], counts: NDArray[np.int32]) -> NDArray[np
     for index in np.flatnonzero((figures > 0) & ~found).tolist():
         if figures[index] < MIN_PHONE_FIGURES and not _may_name(texts[index]):
             continue
-        found[index] = next(_beyond_tokens(normal(texts[index]), int(figures[index])), None) is not None
+        text, some = normal(texts[index]), int(figures[index])
+        bare = _without_addresses(text) if some >= MIN_PHONE_FIGURES else text
+        found[index] = next(_beyond_tokens(text, bare, some), None) is not None
     return found
 
 
 def personal_spans(text: str) -> list[Found]:
     """All that `personal_data` looks for, in order, none twice; `text` is normal (`text.normal`)."""
+    bare = _without_addresses(text)
     found = [Found("email", *match.span()) for match in patterns.EMAIL.finditer(text)]
-    found += [Found("phone", *match.span()) for match in patterns.PHONE.finditer(_without_addresses(text))]
+    found += [Found("phone", *match.span()) for match in patterns.PHONE.finditer(bare)]
     taken: list[Found] = []
-    for one in sorted([*found, *_beyond_tokens(text, len(text))], key=lambda one: (one.start, -one.stop)):
+    for one in sorted([*found, *_beyond_tokens(text, bare, len(text))], key=lambda one: (one.start, -one.stop)):
         if not taken or one.start >= taken[-1].stop:
             taken.append(one)
     return taken
 
 
-def _beyond_tokens(text: str, figures: int) -> Iterator[Found]:
-    """What no token of a cleaned text stands for; `figures` is how many figures it has, or more."""
-    bare = _without_addresses(text)
+def _beyond_tokens(text: str, bare: str, figures: int) -> Iterator[Found]:
+    """What no token of a cleaned text stands for; `bare` is it without addresses, and `figures` is how many figures it
+    has, or more."""
     if figures >= MIN_PHONE_FIGURES:
         yield from _phones(bare)
     if figures >= MIN_FIGURES:

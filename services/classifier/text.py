@@ -19,7 +19,18 @@ from services.classifier.spelling import letters, patterns
 from services.classifier.spelling.folding import Cleaned, code_points, fold
 from services.classifier.spelling.letters import BREAK, EMAIL, LINK, MENTION, MONEY, PHONE
 
-__all__ = ["DECOMPOSED", "REPLACED", "RESERVED", "TOKEN_OF", "Cleaned", "clean", "clean_batch", "normal", "normalised"]
+__all__ = [
+    "DECOMPOSED",
+    "REPLACED",
+    "RESERVED",
+    "TOKEN_OF",
+    "Cleaned",
+    "clean",
+    "clean_batch",
+    "normal",
+    "normalised",
+    "spelt",
+]
 
 RESERVED = re.compile(f"[{BREAK}{letters.TOKENS}]")
 """Characters that mean something in a cleaned text, and nothing when somebody writes them."""
@@ -40,7 +51,11 @@ TOKEN_OF = (
 
 def clean(text: str) -> str:
     """`text` in its comparable spelling; tokens are the private characters of `letters.TOKENS`."""
-    cleaned = clean_batch([text])
+    return spelt(clean_batch([text]))
+
+
+def spelt(cleaned: Cleaned) -> str:
+    """What a batch of one text became."""
     return cleaned.codes[1:-1].astype("<u4").tobytes().decode("utf-32-le")
 
 

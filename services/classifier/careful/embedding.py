@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.classifier.spelling.letters import EMAIL, LINK, MENTION, MONEY, PHONE
-from services.classifier.text import clean, clean_batch, normal
+from services.classifier.text import clean_batch, normal, spelt
 
 MAX_CHARACTERS = 400
 """Of a text that are embedded; three quarters of what citizens write is shorter than 260. The price rises with the
@@ -74,8 +74,9 @@ def _as_meant(text: str) -> str:
     """Without signs that nobody sees and capitals inside of words; where letters of other alphabets or figures stand
     for Russian ones, the cleaned text."""
     text = _UNSEEN.sub("", text)
-    if clean_batch([text]).disguised[0]:
-        return clean(text).translate(_WORDS)
+    cleaned = clean_batch([text])
+    if cleaned.disguised[0]:
+        return spelt(cleaned).translate(_WORDS)
     return text.lower() if len(_INNER_CAPITALS.findall(text)) >= _MIN_INNER_CAPITALS else text
 
 

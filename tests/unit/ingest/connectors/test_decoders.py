@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -32,6 +33,14 @@ def refused(decoder: Decoder, payload: bytes) -> str:
     with pytest.raises(NotThisPlatform) as caught:
         decoder(payload, None)
     return str(caught.value)
+
+
+def foreign(platform: str) -> Iterator[tuple[str, object, list[Received]]]:
+    """The other platforms' payloads, each with what it becomes here, where it is not refused."""
+    for other in sorted(set(MADE) - {platform}):
+        for payload in MADE[other]:
+            with suppress(NotThisPlatform):
+                yield other, payload, decode(platform, payload, PAGES[platform])
 
 
 def comments(events: list[Received]) -> list[Received]:
@@ -94,13 +103,8 @@ def test_what_should_be_a_comment_and_is_none_is_marked_to_be_kept(platform: str
 
 @platforms
 def test_what_is_none_of_ours_is_not(platform: str) -> None:
-    for other in sorted(set(MADE) - {platform}):
-        for payload in MADE[other]:
-            try:
-                events = decode(platform, payload, PAGES[platform])
-            except NotThisPlatform:
-                continue
-            assert all(event.fault is None for event in events), (other, payload)
+    for other, payload, events in foreign(platform):
+        assert all(event.fault is None for event in events), (other, payload)
 
 
 @platforms
@@ -159,13 +163,8 @@ def test_a_refusal_quotes_nothing(platform: str) -> None:
 
 @platforms
 def test_other_platforms_payloads_are_no_error(platform: str) -> None:
-    for other in sorted(set(MADE) - {platform}):
-        for payload in MADE[other]:
-            try:
-                events = decode(platform, payload, PAGES[platform])
-            except NotThisPlatform:
-                continue
-            assert comments(events) == [], (other, payload)
+    for other, payload, events in foreign(platform):
+        assert comments(events) == [], (other, payload)
 
 
 @platforms
